@@ -1,0 +1,7 @@
+"""SIIL: labels and segments every vertebra of a CT scan in one pass.
+
+The package holds the thinking of the pipeline; `workflow/` holds its wiring. See docs/pipeline.md for the way of a
+volume through it, and design notes at the top of each module.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,103 @@
+"""The one table of vertebrae: names, VerSe codes, internal indices, regions, colours.
+
+Internal indices are consecutive in anatomical order with T13 between T12 and L1 (the order carries meaning: OCPL,
+decoding). On disk every mask uses the VerSe codes. 0 is background in both. Sacrum (26) and coccyx (27) are background
+to the network.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from siil.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Vertebra:
+    """One row of the table. `index` is the network's class, `code` the VerSe label, `colour` is RGB in 0-255."""
+
+    name: str
+    code: int
+    index: int
+    region: str
+    colour: tuple[int, int, int]
+
+
+def _colour(index: int) -> tuple[int, int, int]:
+    """Neighbours differ strongly in hue (golden angle); lightness alternates."""
+    hue = (0.58 + index * 0.381966) % 1.0
+    red, green, blue = colorsys.hls_to_rgb(hue, 0.62 if index % 2 else 0.50, 0.75)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+_ORDER: Final = (
+    [(f"C{n}", n) for n in range(1, 8)]
+    + [(f"T{n}", n + 7) for n in range(1, 13)]
+    + [("T13", 28)]
+    + [(f"L{n}", n + 19) for n in range(1, 7)]
+)
+
+VERTEBRAE: Final[tuple[Vertebra, ...]] = tuple(
+    Vertebra(name=name, code=code, index=index, region=name[0], colour=_colour(index))
+    for index, (name, code) in enumerate(_ORDER, start=1)
+)
+CLASSES: Final = len(VERTEBRAE) + 1
+"""K of the paper: 26 vertebrae and background."""
+SACRUM_CODE: Final = 26
+COCCYX_CODE: Final = 27
+IGNORED_CODES: Final = (SACRUM_CODE, COCCYX_CODE)
+REGIONS: Final = {"C": "cervical", "T": "thoracic", "L": "lumbar"}
+
+BY_NAME: Final = {v.name: v for v in VERTEBRAE}
+BY_CODE: Final = {v.code: v for v in VERTEBRAE}
+BY_INDEX: Final = {v.index: v for v in VERTEBRAE}
+
+_TO_INDEX: Final = np.full(256, 255, np.uint8)
+_TO_INDEX[[0, *IGNORED_CODES]] = 0
+for _v in VERTEBRAE:
+    _TO_INDEX[_v.code] = _v.index
+_TO_CODE: Final = np.array([0, *(v.code for v in VERTEBRAE)], np.uint8)
+
+
+def _order_distance() -> np.ndarray:
+    position = {v.index: (v.code if v.code <= 25 else None) for v in VERTEBRAE}
+    distance = np.zeros((CLASSES, CLASSES), np.int64)
+    for a in VERTEBRAE:
+        for b in VERTEBRAE:
+            pa, pb = position[a.index], position[b.index]
+            if pa is not None and pb is not None:
+                distance[a.index, b.index] = abs(pa - pb)
+            elif a.index != b.index:  # exactly one of the two is T13
+                other = pa if pa is not None else pb
+                assert other is not None
+                distance[a.index, b.index] = 20 - other if other <= 19 else other - 19
+    return distance
+
+
+ORDER_DISTANCE: Final = _order_distance()
+"""[K, K] distance in anatomical order: T12-L1 is 1 whether or not T13 lies between, T13 is 1 from both (method.md, 6)."""
+
+
+def codes_to_indices(codes: np.ndarray) -> np.ndarray:
+    """VerSe codes (any numeric dtype, any shape) to internal indices (uint8). Sacrum and coccyx become background.
+
+    Raises InputError when a value is outside the table.
+    """
+    values = np.rint(codes).astype(np.int64) if codes.dtype.kind == "f" else codes.astype(np.int64, copy=False)
+    if values.size and (values.min() < 0 or values.max() > 255 or (_TO_INDEX[np.unique(values)] == 255).any()):
+        known = {0, *IGNORED_CODES, *BY_CODE}
+        strange = sorted(set(np.unique(values).tolist()) - known)
+        raise InputError(
+            f"mask has labels outside the VerSe table: {strange[:8]}; expected 0, 1-7 (C), 8-19 (T), 20-25 (L), "
+            "26 sacrum, 27 coccyx, 28 (T13)"
+        )
+    return _TO_INDEX[values]
+
+
+def indices_to_codes(indices: np.ndarray) -> np.ndarray:
+    """Internal indices (0 to K-1, any shape) to VerSe codes (uint8)."""
+    return _TO_CODE[indices]

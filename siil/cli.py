@@ -1,0 +1,115 @@
+"""The command line: one verb per stage of the pipeline, and `predict` and `check` for a user's own scans.
+
+`siil VERB --help` prints the docstring of the stage. A stage's function takes `config` (the sections that it declares)
+and plain paths; this module adds the options by which the configuration arrives, the log file, and the one `ERROR:` line.
+Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from siil import config as configuration
+from siil.errors import SiilError
+from siil.pipeline import STAGES
+
+log = logging.getLogger("siil")
+app = typer.Typer(
+    name="siil",
+    help="SIIL: labels and segments every vertebra in a CT scan. Research use only, not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigJson = Annotated[str, typer.Option("--config", help="resolved sections as JSON (what the workflow passes)")]
+Experiment = Annotated[str, typer.Option(help="experiment whose configuration to use, without --config")]
+ModelName = Annotated[str, typer.Option("--model-config", help="model overlay of that configuration")]
+Sets = Annotated[list[str], typer.Option("--set", help="KEY=VALUE that wins over the files, repeatable")]
+LogFile = Annotated[Path | None, typer.Option("--log", help="also write the log to this file")]
+
+
+def _command(stage: Callable[..., None], names: tuple[str, ...]) -> Callable[..., None]:
+    """`stage` with its `config` argument replaced by the options that make one."""
+
+    @functools.wraps(stage)
+    def command(**options: Any) -> None:
+        text, experiment = options.pop("config_json"), options.pop("experiment")
+        model, sets, log_file = options.pop("model_config"), options.pop("sets"), options.pop("log_file")
+        _log_to(log_file)
+        if text:
+            values = json.loads(text)
+        else:
+            overrides = configuration.parse_overrides(sets)
+            values = configuration.sections(
+                configuration.resolve(experiment, model=model or None, overrides=overrides), names
+            )
+        stage(config=configuration.partial(values), **options)
+
+    signature = inspect.signature(stage, eval_str=True)
+    keep = [p for name, p in signature.parameters.items() if name != "config"]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    added = [
+        inspect.Parameter("config_json", keyword, default="", annotation=ConfigJson),
+        inspect.Parameter("experiment", keyword, default="demo", annotation=Experiment),
+        inspect.Parameter("model_config", keyword, default="", annotation=ModelName),
+        inspect.Parameter("sets", keyword, default=[], annotation=Sets),
+        inspect.Parameter("log_file", keyword, default=None, annotation=LogFile),
+    ]
+    parameters = [*keep, *added]
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
+    del command.__wrapped__  # type: ignore[attr-defined]
+    return command
+
+
+def _log_to(path: Path | None) -> None:
+    logging.captureWarnings(True)
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handlers = [logging.FileHandler(path, mode="w", encoding="utf-8")]
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=handlers, force=True
+    )
+
+
+def _register(verb: str, names: tuple[str, ...]) -> None:
+    module = importlib.import_module(f"siil.stages.{verb}")
+    app.command(verb)(_command(getattr(module, verb), names))
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 2 an error that the user can mend, 1 a bug (with its traceback)."""
+    for stage in STAGES:
+        _register(stage.name, stage.sections)
+    for verb in ("predict", "check"):
+        module = importlib.import_module(f"siil.stages.{verb}")
+        app.command(verb)(_command(getattr(module, verb), module.SECTIONS))
+    try:
+        app()
+    except SiilError as error:
+        message = " ".join(str(error).split())
+        log.error("ERROR: %s", message) if _logs_to_file() else None
+        print(f"ERROR: {message}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(1)
+    except Exception:
+        if _logs_to_file():
+            log.exception("a bug, not a mistake of yours")
+        raise
+
+
+def _logs_to_file() -> bool:
+    return any(isinstance(handler, logging.FileHandler) for handler in logging.getLogger().handlers)

@@ -1,0 +1,222 @@
+"""The configuration: typed, frozen, resolved from layers; unknown keys are an error that names the nearest key.
+
+Layers, later ones win: config/config.yaml (every key) < config/datasets/{dataset}.yaml < config/experiments/
+{experiment}.yaml < config/models/{model}.yaml < overrides of the command line. A stage receives only the sections that
+it declares in `siil.pipeline.STAGES`, so a changed value reruns exactly the stages that use it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError
+
+from siil.errors import ConfigError
+from siil.schema.base import Section
+from siil.schema.dataset import Dataset
+from siil.schema.inference import Inference
+from siil.schema.model import Loss, Model, Patch
+from siil.schema.report import Evaluate, Report
+from siil.schema.training import Train
+
+CONFIG_DIR = Path(__file__).resolve().parent.parent / "config"
+
+
+class Config(Section):
+    """The whole configuration of one run."""
+
+    experiment: str = Field(pattern=r"^[a-z0-9_]+$", description="folder under results/")
+    description: str = Field(description="one sentence for the report")
+    models: tuple[str, ...] = Field(min_length=1, description="names of config/models/*.yaml to train and test")
+    folds: tuple[int, ...] = Field(min_length=1, description="folds to run, out of dataset.split.folds")
+    dataset: Dataset
+    patch: Patch
+    model: Model
+    loss: Loss
+    train: Train
+    inference: Inference
+    evaluate: Evaluate
+    report: Report
+
+
+def resolve(
+    experiment: str, *, model: str | None = None, overrides: Mapping[str, Any] | None = None, root: Path = CONFIG_DIR
+) -> Config:
+    """The configuration of `experiment` (and of one of its models), validated.
+
+    Args:
+        experiment: name of root/experiments/*.yaml.
+        model: name of root/models/*.yaml; None leaves the model section as config.yaml and the experiment have it.
+        overrides: nested mapping that wins over every file.
+        root: the config folder.
+
+    Raises:
+        ConfigError: unknown file, unknown key (the nearest is named), wrong type, fold that does not exist.
+    """
+    overlay = _load(root / "experiments", experiment)
+    dataset = (overrides or {}).get("dataset", overlay.pop("dataset", None))
+    if isinstance(dataset, Mapping):
+        raise ConfigError(
+            f"experiments/{experiment}.yaml: dataset must be the name of a file in config/datasets; an experiment changes "
+            "nothing in a dataset (another spacing or count is another dataset)"
+        )
+    rest = {key: value for key, value in (overrides or {}).items() if key != "dataset"}
+    layers = [_read(root / "config.yaml"), _load(root / "datasets", str(dataset)), overlay]
+    if model is not None:
+        layers.append(_load(root / "models", model))
+    merged: dict[str, Any] = {}
+    for layer in [*layers, rest]:
+        merged = _merge(merged, layer)
+    merged["experiment"] = experiment
+    config = validate(merged, where=f"experiment {experiment}")
+    _check_folds(config)
+    return config
+
+
+def validate(values: Mapping[str, Any], *, where: str) -> Config:
+    """`values` as a Config. Raises ConfigError with one line for the first problem."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {_explain(error, values)}") from None
+
+
+def _check_folds(config: Config) -> None:
+    count = config.dataset.split.folds
+    for fold in config.folds:
+        if not 0 <= fold < count:
+            raise ConfigError(
+                f"folds: fold {fold} does not exist; dataset {config.dataset.name} has folds 0 to {count - 1}"
+            )
+
+
+def _load(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        known = sorted(p.stem for p in folder.glob("*.yaml"))
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ConfigError(f"no {folder.name}/{name}.yaml in {folder.parent}; there are {', '.join(known)}{hint}")
+    return _read(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected a mapping of keys, got {type(values).__name__}")
+    return values
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        nested = isinstance(old, Mapping) and isinstance(value, Mapping) and key != "sources"
+        merged[key] = _merge(old, value) if nested else value  # type: ignore[arg-type]
+    return merged
+
+
+def _explain(error: ValidationError, values: Mapping[str, Any]) -> str:
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"] if part not in ("phantom", "verse", "ctspine1k", "custom")]
+    key = ".".join(place)
+    if first["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(key, list(known_keys()), n=1, cutoff=0.5)
+        return f"unknown key {key}" + (f"; did you mean {close[0]}?" if close else "")
+    if first["type"] == "missing":
+        return f"key {key} is missing"
+    return f"{key}: {first['msg']}, got {first['input']!r}"
+
+
+def known_keys(section: type[Section] = Config, prefix: str = "") -> dict[str, Any]:
+    """Every dotted key -> its pydantic FieldInfo, in order (what config/README.md and the messages are made from)."""
+    keys: dict[str, Any] = {}
+    for name, field in section.model_fields.items():
+        keys[prefix + name] = field
+        annotation = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, Section):
+            keys |= known_keys(annotation, f"{prefix}{name}.")
+    return keys
+
+
+def sections(config: Config, names: Iterable[str]) -> dict[str, Any]:
+    """The named (dotted) sections of `config` as plain values: what a stage sees, and what its rule puts in `params`."""
+    picked: dict[str, Any] = {}
+    for name in sorted(names):
+        value: Any = config
+        for part in name.split("."):
+            value = value[part] if isinstance(value, Mapping) else getattr(value, part)
+        target = picked
+        *path, last = name.split(".")
+        for part in path:
+            target = target.setdefault(part, {})
+        target[last] = json.loads(value.model_dump_json()) if isinstance(value, Section) else _plain(value)
+    return picked
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return json.loads(value.model_dump_json()) if isinstance(value, Section) else value
+
+
+def partial(values: Mapping[str, Any], section: type[Section] = Config, where: str = "--config") -> Any:
+    """The inverse of `sections`: a `section` that holds only what `values` holds.
+
+    Reading a field that was not given raises AttributeError, so that a stage cannot use what it does not declare.
+    """
+    fields: dict[str, Any] = {}
+    for key, value in values.items():
+        field = section.model_fields.get(key)
+        if field is None:
+            raise ConfigError(f"{where}: unknown key {key}")
+        annotation = field.annotation
+        is_section = isinstance(annotation, type) and issubclass(annotation, Section)
+        if is_section and set(value) != set(annotation.model_fields):  # type: ignore[union-attr]
+            fields[key] = partial(value, annotation, f"{where}: {key}")  # type: ignore[arg-type]
+        else:
+            fields[key] = _field(section, key, value, where)
+    made = section.model_construct(_fields_set=set(fields))
+    for name in section.model_fields:
+        made.__dict__.pop(name, None)
+    made.__dict__.update(fields)
+    return made
+
+
+def _field(section: type[Section], key: str, value: Any, where: str) -> Any:
+    from pydantic import TypeAdapter
+
+    info = section.model_fields[key]
+    try:
+        return TypeAdapter(info.annotation).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join([key, *(str(part) for part in first["loc"])])
+        raise ConfigError(f"{where}: {place}: {first['msg']}, got {first['input']!r}") from None
+
+
+def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
+    """`["train.epochs=3"]` to `{"train": {"epochs": 3}}`; values are YAML. Raises ConfigError without a `=`."""
+    nested: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {pair}: expected KEY=VALUE, for example --set train.epochs=3")
+        target = nested
+        *path, last = key.strip().split(".")
+        for part in path:
+            target = target.setdefault(part, {})
+        target[last] = yaml.safe_load(text)
+    return nested

@@ -1,0 +1,48 @@
+"""The pipeline as a table: one word per step, used as rule, verb, module, output folder and test file.
+
+`sections` are the parts of the configuration that the stage may read (siil.config.sections); its Snakemake rule puts
+exactly these into `params`, so that a changed value reruns exactly what uses it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step. `name` is the rule, the verb and the module in siil.stages."""
+
+    name: str
+    sections: tuple[str, ...]
+
+
+_TRAIN: Final = (
+    "dataset.preprocess.spacing_mm",
+    "dataset.preprocess.window_hu",
+    "patch",
+    "model",
+    "loss",
+    "train",
+    "inference.overlap",  # validation slides the same window; decoding is not part of it
+    "inference.blending",
+    "inference.batch_size",
+    "inference.spine_threshold",
+)
+STAGES: Final[tuple[Stage, ...]] = (
+    Stage("fetch", ("dataset.accept_licence", "dataset.sources")),
+    Stage("index", ("dataset.name", "dataset.sources", "dataset.exclude")),
+    Stage("preprocess", ("dataset.preprocess",)),
+    Stage("pap", ("dataset.pap",)),
+    Stage("split", ("dataset.split", "dataset.pap.rare")),
+    Stage("train", _TRAIN),
+    Stage("test", ("inference",)),
+    Stage("evaluate", ("evaluate",)),
+    Stage("aggregate", ("experiment", "models", "folds", "report")),
+    Stage("tables", ("report",)),
+    Stage("figures", ("models", "folds", "report")),
+    Stage("report", ("experiment", "description", "models", "folds", "report")),
+)
+VERBS: Final = tuple(stage.name for stage in STAGES)
+BY_NAME: Final = {stage.name: stage for stage in STAGES}

@@ -1,0 +1,65 @@
+"""Progress of long work: a bar with ETA when a person is looking (a terminal), plain log lines otherwise."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def track(items: Iterable[T], *, description: str, total: int, every_s: float = 15.0, start: int = 0) -> Iterator[T]:
+    """Yield `items` while showing how many of `total` are done and how long the rest takes.
+
+    Args:
+        items: what is worked on.
+        description: what is shown, for example "train siil fold 0".
+        total: number of items with those done before.
+        every_s: seconds between two lines when no terminal is there.
+        start: number of items that were done before (a resumed run).
+    """
+    if sys.stderr.isatty():
+        yield from _bar(items, description, total, start)
+    else:
+        yield from _lines(items, description, total, every_s, start)
+
+
+def _bar(items: Iterable[T], description: str, total: int, start: int) -> Iterator[T]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(description, total=total, completed=start)
+        for item in items:
+            yield item
+            progress.advance(task)
+
+
+def _lines(items: Iterable[T], description: str, total: int, every_s: float, start: int) -> Iterator[T]:
+    begin = last = time.monotonic()
+    for count, item in enumerate(items, start=start + 1):
+        yield item
+        now = time.monotonic()
+        if now - last >= every_s or count == total:
+            left = (now - begin) / (count - start) * (total - count)
+            log.info("%s: %d of %d, %.0f s gone, about %.0f s left", description, count, total, now - begin, left)
+            last = now

@@ -1,0 +1,156 @@
+"""Where an artefact comes from: the digest of the code behind a stage, and the run record beside each artefact.
+
+`code_digest("train")` hashes the import closure of `siil.stages.train`: every module of the package that it can reach,
+without comments, docstrings and formatting. Snakemake's rules carry it in `params`, because a shell rule is not rerun
+when the package behind it changes. Lowest layer: imports only `errors` and `files`.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from siil import files
+
+PACKAGE = Path(__file__).resolve().parent
+RESEARCH_USE = "Research use only, not a medical device."
+_VERSIONS = ("torch", "monai", "numpy", "SimpleITK", "nibabel", "pandas", "scikit-learn", "lightning-fabric")
+
+
+def code_digest(stage: str) -> str:
+    """12 hex digits over the import closure of the stage's module, comments and docstrings stripped."""
+    digest = hashlib.sha256()
+    for name in sorted(import_closure(f"siil.stages.{stage}")):
+        digest.update(f"{name}\0{_normalised(_path(name))}\0".encode())
+    return digest.hexdigest()[:12]
+
+
+def import_closure(module: str) -> set[str]:
+    """Names of the package's modules that `module` imports, directly or not, lazily or not; itself included."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        waiting.extend(_imports(_path(name), name) - found)
+    return found
+
+
+def _path(module: str) -> Path:
+    base = PACKAGE.parent.joinpath(*module.split("."))
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _imports(path: Path, module: str) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("siil."):
+            names.add(node.value)  # a module named in a table and imported by name
+    return {name for name in names if name.split(".")[0] == "siil" and _path(name).is_file()} - {module}
+
+
+@cache
+def _normalised(path: Path) -> str:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and body:
+            first = body[0]
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = body[1:]
+    return ast.dump(tree)
+
+
+def run_path(artefact: Path) -> Path:
+    """Where the run record of an artefact lies: `case.nii.gz` -> `case.run.json` in the same folder."""
+    return artefact.with_name(artefact.name.split(".")[0] + ".run.json")
+
+
+@contextmanager
+def record(
+    path: Path, *, stage: str, config: Mapping[str, Any], inputs: Iterable[Path] = (), seed: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Time a block and write its run record to `path` when it succeeds.
+
+    Args:
+        path: the run.json to write.
+        stage: verb of the pipeline.
+        config: the resolved sections that the stage saw.
+        inputs: files whose SHA-256 goes into the record. Only their names are kept, not their folders.
+        seed: seed of the randomness used, if any.
+
+    Yields:
+        The record; the block may add what it alone knows (device, precision, notes).
+    """
+    started = time.time()
+    entry: dict[str, Any] = {
+        "stage": stage,
+        "notice": RESEARCH_USE,
+        "config": dict(config),
+        "code": code_digest(stage),
+        "revision": git_revision(),
+        "versions": versions(),
+        "device": "cpu",
+        "seed": seed,
+        "inputs": {item.name: files.sha256(item) for item in inputs},
+    }
+    yield entry
+    entry["started"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started))
+    entry["seconds"] = round(time.time() - started, 3)
+    files.write_json(path, entry)
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of Python, this package and the libraries that numbers depend on."""
+    from siil import __version__
+
+    found = {"python": platform.python_version(), "siil": __version__}
+    for name in _VERSIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def git_revision() -> str | None:
+    """Commit of the checkout, `+` appended when tracked files differ; None outside a checkout."""
+    command = ["git", "-C", str(PACKAGE.parent), "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() or None if result.returncode == 0 else None
+
+
+if __name__ == "__main__":
+    for verb in sys.argv[1:]:
+        print(verb, code_digest(verb))

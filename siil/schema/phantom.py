@@ -1,0 +1,27 @@
+"""The recipe of a phantom source: how many scans, of what, drawn from which seed."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from siil.schema.base import Section
+
+
+class PhantomRecipe(Section):
+    """Parametric spine CT scans (siil.datasets.phantom)."""
+
+    patients: int = Field(ge=1, description="number of patients; some get more than one series")
+    first_seed: int = Field(ge=0, description="patient n is drawn from seed first_seed + n alone")
+    second_series: float = Field(ge=0, le=1, description="share of the patients with a second series")
+    fields_of_view: dict[str, float] = Field(
+        description="weight of each field of view: cervical, chest, abdomen, lumbar, whole"
+    )
+    spacing_xy_mm: tuple[float, float] = Field(description="range of the in-plane pixel spacing, mm")
+    spacing_z_mm: tuple[float, float] = Field(description="range of the slice spacing, mm")
+    lateral_fov_mm: tuple[float, float] = Field(description="range of the reconstructed in-plane field of view, mm")
+    rare_anatomy: float = Field(
+        ge=0, le=1, description="share of the patients with T13, L6 or T11 as the last rib-bearing level"
+    )
+    scoliosis: float = Field(ge=0, le=1, description="share of the patients with a scoliosis above 10 degrees")
+    fracture: float = Field(ge=0, le=1, description="share of the patients with a compression fracture")
+    contrast: float = Field(ge=0, le=1, description="share of the scans with contrast agent")

@@ -79,7 +79,7 @@ def _order_distance() -> np.ndarray:
 
 
 ORDER_DISTANCE: Final = _order_distance()
-"""[K, K] distance in anatomical order: T12-L1 is 1 whether or not T13 lies between, T13 is 1 from both (method.md, 6)."""
+"""[K, K] distance in anatomical order: T12-L1 is 1 whether or not T13 lies between, T13 is 1 from both."""
 
 
 def codes_to_indices(codes: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -50,7 +51,7 @@ def write_cases(path: Path, cases: Iterable[Case]) -> None:
     rows = sorted(cases, key=lambda case: case.case)
     if not rows:
         raise DatasetError(f"{path}: no case found; expected at least one image with its mask")
-    for one, two in zip(rows, rows[1:], strict=False):
+    for one, two in pairwise(rows):
         if one.case == two.case:
             raise DatasetError(f"case id {one.case} stands for both {one.image} and {two.image}; ids must be unique")
     frame = pd.DataFrame([asdict(row) for row in rows], columns=[field.name for field in fields(Case)])

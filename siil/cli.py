@@ -1,7 +1,8 @@
 """The command line: one verb per stage of the pipeline, and `predict` and `check` for a user's own scans.
 
-`siil VERB --help` prints the docstring of the stage. A stage's function takes `config` (the sections that it declares)
-and plain paths; this module adds the options by which the configuration arrives, the log file, and the one `ERROR:` line.
+`siil VERB --help` prints the docstring of the stage. A stage's function takes `config` (the sections that it
+declares) and plain paths; this module adds the options by which the configuration arrives, the log file, and the one
+`ERROR:` line.
 Nothing here imports torch.
 """
 

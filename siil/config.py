@@ -62,8 +62,8 @@ def resolve(
     dataset = (overrides or {}).get("dataset", overlay.pop("dataset", None))
     if isinstance(dataset, Mapping):
         raise ConfigError(
-            f"experiments/{experiment}.yaml: dataset must be the name of a file in config/datasets; an experiment changes "
-            "nothing in a dataset (another spacing or count is another dataset)"
+            f"experiments/{experiment}.yaml: dataset must be the name of a file in config/datasets; an experiment "
+            "changes nothing in a dataset (another spacing or count is another dataset)"
         )
     rest = {key: value for key, value in (overrides or {}).items() if key != "dataset"}
     layers = [_read(root / "config.yaml"), _load(root / "datasets", str(dataset)), overlay]
@@ -150,7 +150,7 @@ def known_keys(section: type[Section] = Config, prefix: str = "") -> dict[str, A
 
 
 def sections(config: Config, names: Iterable[str]) -> dict[str, Any]:
-    """The named (dotted) sections of `config` as plain values: what a stage sees, and what its rule puts in `params`."""
+    """The named (dotted) sections of `config` as plain values: what a stage sees, and its rule holds in `params`."""
     picked: dict[str, Any] = {}
     for name in sorted(names):
         value: Any = config

@@ -1,0 +1,117 @@
+"""The accumulators behind the sliding window: a slab of weighted sums, and the sparse posterior it is turned into.
+
+See inference/sliding_window.py. A slab holds 1 + K sums for one patch height of slices. Windows lie on a grid and their
+weights are separable, so the sum of weights is a product of three vectors (`totals`) and needs no accumulator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from siil.anatomy import CLASSES
+from siil.errors import WeightsError
+from siil.inference.posterior import SPARSE_FLOOR, Posterior
+
+
+class Answer:
+    """Probabilities of a batch of windows: spine [B, 1, ...], classes [B, K, ...], localisation [K, patch z]."""
+
+    def __init__(self, spine: Tensor, classes: Tensor, localisation: Tensor | None) -> None:
+        self.maps = torch.cat([spine, classes], dim=1)
+        self.localisation = localisation
+
+
+class Slab:
+    """Weighted sums [1 + K, patch z, Y, X] of the windows that start at the current slice."""
+
+    def __init__(
+        self, patch: tuple[int, ...], shape: tuple[int, ...], weights: list[np.ndarray], device: torch.device
+    ) -> None:
+        self.patch = patch
+        self.sums = torch.zeros((1 + CLASSES, patch[0], *shape[1:]), device=device)
+        wz, wy, wx = (torch.from_numpy(w).float().to(device) for w in weights)
+        self.weight = wz[:, None, None] * wy[:, None] * wx
+        self.localisation: Tensor | None = None
+
+    def add(self, answer: Answer, corners: Sequence[tuple[int, int]], versions: int) -> None:
+        """Add a batch at its (y, x) corners; `versions` answers (flips) make one."""
+        maps = answer.maps * (self.weight / versions)
+        for (y, x), item in zip(corners, maps, strict=True):
+            self.sums[:, :, y : y + self.patch[1], x : x + self.patch[2]] += item
+        if answer.localisation is not None:
+            known = self.localisation
+            self.localisation = answer.localisation if known is None else torch.maximum(known, answer.localisation)
+
+    def advance(self, slices: int) -> tuple[Tensor, Tensor]:
+        """Hand out the first `slices` slices (spine, classes) and move the slab on by as many."""
+        done = self.sums[:, :slices].clone()
+        kept = self.sums[:, slices:].clone()
+        self.sums.zero_()
+        self.sums[:, : kept.shape[1]] = kept
+        self.localisation = None
+        return done[0], done[1:]
+
+
+class Gather:
+    """Collects finished slices in the sparse form, the localisation rows and the embeddings."""
+
+    def __init__(self, *, shape: tuple[int, ...], before: tuple[int, ...], totals: list[np.ndarray]) -> None:
+        self.shape, self.before, self.totals = shape, before, totals
+        self.spine = np.zeros(shape, np.float16)
+        self.localisation = np.zeros((CLASSES, len(totals[0])), np.float64)
+        self.index: list[np.ndarray] = []
+        self.classes: list[np.ndarray] = []
+        self.embeddings: list[np.ndarray] = []
+        self.embedding_classes: list[np.ndarray] = []
+
+    def embed(self, embeddings: Tensor, present: Tensor) -> None:
+        """Keep e_j of the vertebrae present in a batch of windows."""
+        named = present.clone()
+        named[:, 0] = False  # background has no embedding
+        self.embeddings.append(embeddings[named].float().cpu().numpy())
+        self.embedding_classes.append(named.nonzero()[:, 1].cpu().numpy())
+
+    def row(self, start: int, weights: np.ndarray, localisation: Tensor | None) -> None:
+        """Blend the localisation of one row of windows along z."""
+        if localisation is not None:
+            share = weights / self.totals[0][start : start + len(weights)]
+            self.localisation[:, start : start + len(weights)] += localisation.numpy() * share
+
+    def finish(self, start: int, spine: Tensor, classes: Tensor) -> None:
+        """Take finished slices: spine [d, Y, X] and classes [K, d, Y, X] as sums, from padded slice `start`."""
+        first = max(0, self.before[0] - start)
+        last = min(spine.shape[0], self.before[0] + self.shape[0] - start)
+        if first >= last:
+            return
+        oy, ox = self.before[1], self.before[2]
+        rows, columns = slice(oy, oy + self.shape[1]), slice(ox, ox + self.shape[2])
+        wz, wy, wx = (torch.from_numpy(t).float().to(spine.device) for t in self.totals)
+        total = wz[start + first : start + last, None, None] * wy[rows, None] * wx[columns]
+        probability = (spine[first:last, rows, columns] / total).half()
+        if not torch.isfinite(probability).all():
+            raise WeightsError("the network's output is not finite; the weights are damaged, train them again")
+        kept = probability.float() > SPARSE_FLOOR
+        values = classes[:, first:last, rows, columns][:, kept] / total[kept]
+        z = start + first - self.before[0]
+        self.spine[z : z + last - first] = probability.cpu().numpy()
+        offset = z * self.shape[1] * self.shape[2]
+        self.index.append(kept.flatten().nonzero()[:, 0].cpu().numpy() + offset)
+        self.classes.append(values.T.half().cpu().numpy())
+
+    def posterior(self) -> Posterior:
+        """Everything gathered, with the padding cropped away."""
+        first = self.before[0]
+        embeddings = [e for e in self.embeddings if len(e)]
+        width = self.embeddings[0].shape[1] if self.embeddings else 0
+        return Posterior(
+            spine=self.spine,
+            index=np.concatenate(self.index),
+            classes=np.concatenate(self.classes),
+            localisation=self.localisation[:, first : first + self.shape[0]].astype(np.float32),
+            embeddings=np.concatenate(embeddings) if embeddings else np.zeros((0, width), np.float32),
+            embedding_classes=np.concatenate([*self.embedding_classes, np.zeros(0, np.int64)]),
+        )

@@ -1,0 +1,164 @@
+"""Sliding window: the bounded accumulation equals the plain one, padding is undone, nothing but the image goes in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+from siil.anatomy import CLASSES
+from siil.errors import WeightsError
+from siil.inference.accumulate import Slab
+from siil.inference.sliding_window import slide, window_starts, window_weights
+from tests.inference.fakes import FakeNetwork
+
+
+@dataclass(frozen=True)
+class Settings:
+    overlap: float = 0.5
+    blending: str = "gaussian"
+    batch_size: int = 3
+
+
+def random_image(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+
+
+def plain(network, image, patch, blending="gaussian"):
+    """Full-volume accumulation in float64: what slide must equal."""
+    sums = np.zeros((1 + CLASSES, *image.shape))
+    total = np.zeros(image.shape)
+    wz, wy, wx = (window_weights(p, blending) for p in patch)
+    weight = wz[:, None, None] * wy[:, None] * wx
+    for corner in product(*(window_starts(n, p, 0.5) for n, p in zip(image.shape, patch, strict=True))):
+        place = tuple(slice(c, c + p) for c, p in zip(corner, patch, strict=True))
+        with torch.inference_mode():
+            output = network(torch.from_numpy(image[place])[None, None])
+        maps = torch.cat([output.spine.sigmoid(), output.vertebrae.softmax(1)], 1)[0].double().numpy()
+        sums[(slice(None), *place)] += maps * weight
+        total[place] += weight
+    return sums / total
+
+
+@pytest.mark.parametrize("blending", ["gaussian", "hann"])
+def test_bounded_accumulation_equals_the_plain_one_to_rounding(blending):
+    network, image = FakeNetwork(), random_image(27, 13, 18)
+    expected = plain(network, image, (8, 6, 8), blending)
+    found = slide(network, image, patch_vox=(8, 6, 8), inference=Settings(blending=blending))
+    assert np.abs(found.spine - expected[0]).max() < 1e-3
+    kept = expected[0].reshape(-1)[found.index]
+    assert kept.min() > 0.0999
+    assert len(found.index) == (found.spine.astype(np.float32) > 0.1).sum() > 100
+    assert np.abs(found.classes.T - expected[1:].reshape(CLASSES, -1)[:, found.index]).max() < 1e-3
+
+
+def test_index_ascends_and_classes_sum_to_one():
+    found = slide(FakeNetwork(), random_image(20, 9, 9), patch_vox=(8, 8, 8), inference=Settings())
+    assert (np.diff(found.index) > 0).all()
+    assert np.abs(found.classes.astype(np.float64).sum(axis=1) - 1).max() < 5e-3
+    assert (found.sites()[0] == np.unravel_index(found.index[0], (20, 9, 9))).all()
+
+
+def test_scan_smaller_than_a_patch_is_padded_with_air_and_cropped_back():
+    network, image = FakeNetwork(), random_image(5, 9, 6)
+    found = slide(network, image, patch_vox=(8, 8, 8), inference=Settings())
+    assert found.spine.shape == (5, 9, 6)
+    padded = np.pad(image, [(1, 2), (0, 0), (1, 1)], constant_values=-1)
+    expected = plain(network, padded, (8, 8, 8))[0, 1:6, :, 1:7]
+    assert np.abs(found.spine - expected).max() < 1e-3
+
+
+def test_accumulators_do_not_grow_with_the_length_of_the_scan(monkeypatch):
+    shapes = []
+    made = Slab.__init__
+    monkeypatch.setattr(Slab, "__init__", lambda self, *a: (made(self, *a), shapes.append(tuple(self.sums.shape)))[0])
+    for length in (16, 64):
+        slide(FakeNetwork(), random_image(length, 8, 8), patch_vox=(8, 8, 8), inference=Settings())
+    assert shapes == [(1 + CLASSES, 8, 8, 8)] * 2
+
+
+def test_network_runs_in_eval_mode_in_batches_and_keeps_its_mode():
+    network = FakeNetwork()
+    network.train()
+    slide(network, random_image(8, 16, 16), patch_vox=(8, 8, 8), inference=Settings(batch_size=4))
+    assert network.modes == [False] * 3
+    assert [call[0] for call in network.calls] == [4, 4, 1]
+    assert network.training
+
+
+def test_result_does_not_depend_on_the_batch_size():
+    image = random_image(16, 12, 16)
+    one, many = (slide(FakeNetwork(), image, patch_vox=(8, 8, 8), inference=Settings(batch_size=n)) for n in (1, 5))
+    assert np.abs(one.spine - many.spine).max() < 2e-3
+
+
+def test_localisation_and_embeddings_come_from_the_core():
+    image = np.repeat(np.linspace(-1, 1, 24, dtype=np.float32)[:, None, None], 64, axis=1).reshape(24, 8, 8)
+    found = slide(FakeNetwork(core=True), image, patch_vox=(8, 8, 8), inference=Settings())
+    assert found.localisation.shape == (CLASSES, 24)
+    assert found.localisation[0] == pytest.approx(0.5)  # class 0's logit is 0 everywhere
+    assert (np.diff(found.localisation[20]) >= 0).all()  # rises with the image
+    assert found.localisation[20, 0] < 1e-3 < 0.999 < found.localisation[20, -1]
+    assert set(found.embedding_classes) == {3, 4}
+    assert (found.embeddings[:, 0] == found.embedding_classes).all()
+
+
+def test_without_a_core_localisation_is_zero_and_there_are_no_embeddings():
+    found = slide(FakeNetwork(), random_image(8, 8, 8), patch_vox=(8, 8, 8), inference=Settings())
+    assert not found.localisation.any()
+    assert found.embeddings.shape == (0, 0)
+
+
+def test_flips_are_front_back_and_up_down_only(monkeypatch):
+    network, image = FakeNetwork(), random_image(8, 8, 8)
+    seen = []
+    forward = network.forward
+    monkeypatch.setattr(network, "forward", lambda x: (seen.append(x.clone()), forward(x))[1])
+    found = slide(network, image, patch_vox=(8, 8, 8), inference=Settings(), flip=True)
+    views = [x.numpy()[0, 0] for x in seen]
+    expected = [image, image[:, ::-1], image[::-1], image[::-1, ::-1]]
+    assert all((a == b).all() for a, b in zip(views, expected, strict=True))
+    with torch.inference_mode():
+        answers = [network.spine(x)[0, 0].sigmoid().numpy() for x in seen]
+    mean = np.mean([answers[0], answers[1][:, ::-1], answers[2][::-1], answers[3][::-1, ::-1]], axis=0)
+    assert np.abs(found.spine - mean).max() < 1e-3
+
+
+def test_sigmoid_classes_are_normalised():
+    found = slide(FakeNetwork(), random_image(8, 8, 8), patch_vox=(8, 8, 8), inference=Settings(), activation="sigmoid")
+    assert np.abs(found.classes.astype(np.float64).sum(axis=1) - 1).max() < 5e-3
+
+
+def test_output_that_is_not_finite_is_refused():
+    network = FakeNetwork()
+    network.spine.weight.data[:] = float("nan")
+    with pytest.raises(WeightsError, match="not finite"):
+        slide(network, random_image(8, 8, 8), patch_vox=(8, 8, 8), inference=Settings())
+
+
+def test_bfloat16_is_close_to_float32():
+    image = random_image(8, 8, 8)
+    full, half = (
+        slide(FakeNetwork(), image, patch_vox=(8, 8, 8), inference=Settings(), precision=p)
+        for p in ("32-true", "bf16-mixed")
+    )
+    difference = np.abs(full.spine - half.spine).max()
+    assert 0 < difference < 0.1
+
+
+def test_window_starts_cover_both_ends_with_at_least_the_overlap():
+    assert window_starts(8, 8, 0.5) == [0]
+    assert window_starts(9, 8, 0.5) == [0, 1]
+    assert window_starts(16, 8, 0.5) == [0, 4, 8]
+    starts = window_starts(101, 32, 0.5)
+    assert starts[0] == 0
+    assert starts[-1] == 69
+    assert max(np.diff(starts)) <= 16
+
+
+def test_unknown_blending_is_refused():
+    with pytest.raises(ValueError, match="expected gaussian or hann"):
+        window_weights(8, "box")

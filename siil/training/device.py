@@ -1,0 +1,42 @@
+"""Where training runs: Lightning Fabric for a device name and a precision, and what the run took there."""
+
+from __future__ import annotations
+
+import resource
+import sys
+
+import torch
+from lightning_fabric import Fabric
+
+from siil.errors import ConfigError
+
+
+def make_fabric(device: str, *, precision: str) -> Fabric:
+    """Fabric for `auto` (the GPU when there is one), `cpu` or `cuda`, launched. Raises ConfigError for others."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"--device {device}: expected auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: torch finds no GPU here; use --device cpu or auto")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cpu" and precision == "16-mixed":
+        raise ConfigError("train.precision 16-mixed needs a GPU; use bf16-mixed or 32-true on the CPU")
+    fabric = Fabric(accelerator=device, devices=1, precision=precision)  # type: ignore[arg-type]
+    fabric.launch()
+    return fabric
+
+
+def device_name(fabric: Fabric) -> str:
+    """For the run record: the name of the GPU, or cpu and the number of threads."""
+    if fabric.device.type == "cuda":
+        return torch.cuda.get_device_name(fabric.device)
+    return f"{fabric.device.type}, {torch.get_num_threads()} threads"
+
+
+def peak_memory_mb(fabric: Fabric) -> dict[str, float]:
+    """Largest resident memory of this process and, on a GPU, largest memory allocated there, MB."""
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
+    peak = {"process": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)}
+    if fabric.device.type == "cuda":
+        peak["gpu"] = round(torch.cuda.max_memory_allocated(fabric.device) / 1e6, 1)
+    return peak

@@ -1,0 +1,184 @@
+"""The training loop: one function on one screen, over Lightning Fabric (devices, precision, processes).
+
+A step's batch, learning rate and phase are functions of its number alone (patches.py, schedule.py), and last.ckpt holds
+everything else, so an interrupted training ends exactly like an uninterrupted one. The best weights are chosen by
+`validate` on validation cases, never on the test set (method.md, section 11).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from siil.errors import TrainingError
+from siil.progress import track
+from siil.schema.training import Train
+from siil.training.checkpoint import Checkpoint, Progress
+from siil.training.history import History
+from siil.training.patches import Batch, Batches
+from siil.training.schedule import Phase, Schedule
+from siil.training.seed import Stream, integer
+
+if TYPE_CHECKING:
+    from siil.model.network import Network
+
+WARM_UP: Final = ("encoder.", "presence.")
+"""Names of EN's and C's parameters in the network."""
+Loss = Callable[[Any, Tensor], dict[str, Tensor]]
+"""(output of the network, labels [B, Z, Y, X]) -> named terms with "total"."""
+Validate = Callable[["Network"], dict[str, float]]
+"""network in eval mode -> scores with "dice", the one that chooses the best epoch."""
+
+
+class Objective(nn.Module):
+    """Network and losses as one module that returns the named terms, which is what Fabric (and DDP) wraps.
+
+    Fabric rebuilds whatever a wrapped module returns and cannot rebuild frozen dataclasses; a dict of scalars it can.
+    `output` keeps the network's output until the memory was written.
+    """
+
+    def __init__(self, network: Network, loss: Loss) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = loss
+        self.output: Any = None
+
+    def forward(self, image: Tensor, labels: Tensor, *, teacher: bool) -> dict[str, Tensor]:
+        """image [B, 1, Z, Y, X], labels [B, Z, Y, X] -> named terms; with `teacher` L comes from the labels."""
+        self.output = self.network(image, labels if teacher else None)
+        return self.loss(self.output, labels)
+
+
+def fit(
+    *,
+    fabric: Fabric,
+    network: Network,
+    loss: Loss,
+    batches: Batches,
+    schedule: Schedule,
+    checkpoint: Checkpoint,
+    history: History,
+    validate: Validate | None,
+) -> Progress:
+    """Train `network` in place, from last.ckpt where it left off. Returns what was reached; `best_weights` in it.
+
+    Raises TrainingError when a loss or a gradient is not finite.
+    """
+    settings = schedule.settings
+    objective = Objective(network, loss)
+    adamw = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    model, optimizer = fabric.setup(objective, adamw)
+    progress = checkpoint.resume(fabric=fabric, network=network, optimizer=adamw)
+    history.start(progress.history)
+    stop = progress.step if progress.stopped else schedule.steps
+    steps = batches.stream(progress.step, stop)
+    for step, batch in track(steps, description="train", total=schedule.steps, start=progress.step):
+        phase = schedule.phase(step)
+        if schedule.starts_epoch(step):
+            network.refresh_prototypes(integer(settings.seed, Stream.PROTOTYPES, step))
+        set_learning_rate(adamw, schedule.learning_rate(step))
+        image, labels = fabric.to_device((batch.image, batch.labels))
+        terms = model(image, labels, teacher=phase.teacher)
+        values = finite_values(terms, step=step, batch=batch)
+        fabric.backward(terms["total"])
+        if phase is Phase.ENCODER:
+            keep_encoder_gradients(network)
+        if settings.clip_norm is not None:
+            norm = fabric.clip_gradients(model, optimizer, max_norm=settings.clip_norm, error_if_nonfinite=False)
+            check_gradient(norm, settings=settings, step=step, batch=batch)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if phase is not Phase.ENCODER:
+            network.remember(objective.output)
+        progress.advance(values)
+        if schedule.ends_epoch(progress.step):
+            add_losses(progress, fabric=fabric, schedule=schedule, history=history)
+            if validate is not None and schedule.validates(progress.step):
+                judge(progress, network=network, schedule=schedule, history=history, validate=validate)
+        if schedule.ends_epoch(progress.step) or checkpoint.due(progress.step):
+            checkpoint.save(progress, fabric=fabric, network=network, optimizer=adamw)
+        if progress.stopped:
+            break
+    history.close()
+    return progress
+
+
+def add_losses(progress: Progress, *, fabric: Fabric, schedule: Schedule, history: History) -> None:
+    """Close an epoch: its mean losses, over all processes, become a row of the history."""
+    means = torch.tensor(list(progress.sums.values())) / schedule.steps_per_epoch
+    shared = fabric.all_reduce(fabric.to_device(means), reduce_op="mean")
+    assert isinstance(shared, Tensor)
+    values = dict(zip(progress.sums, shared.tolist(), strict=True))
+    progress.sums = {}
+    progress.history.append(row("train", progress=progress, schedule=schedule, values=values))
+    history.add(progress.history)
+
+
+def judge(progress: Progress, *, network: Network, schedule: Schedule, history: History, validate: Validate) -> None:
+    """Validate; the scores become a row of the history, and the weights are kept unless earlier ones were better."""
+    scores = validate(network)
+    progress.history.append(row("validation", progress=progress, schedule=schedule, values=scores))
+    history.add(progress.history)
+    progress.judge(scores["dice"], network=network, epoch=progress.history[-1]["epoch"])
+    patience = schedule.settings.patience
+    progress.stopped = patience is not None and progress.unimproved >= patience
+
+
+def row(phase: str, *, progress: Progress, schedule: Schedule, values: dict[str, float]) -> dict[str, Any]:
+    """A row of the history for where the training stands, as plain values (they go into the resume file)."""
+    return {
+        "epoch": progress.step // schedule.steps_per_epoch,
+        "step": progress.step,
+        "phase": phase,
+        "lr": schedule.learning_rate(progress.step - 1),
+        "seconds": round(progress.tick(), 1),
+        **values,
+    }
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of every group."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def finite_values(terms: dict[str, Tensor], *, step: int, batch: Batch) -> dict[str, float]:
+    """The terms as floats, fetched from the device at once. Raises TrainingError naming those that are not finite."""
+    numbers = torch.stack([value.detach().float() for value in terms.values()]).tolist()
+    values = dict(zip(terms, numbers, strict=True))
+    wrong = [name for name, value in values.items() if not math.isfinite(value)]
+    if wrong:
+        named = [name for name in wrong if name != "total"] or wrong
+        raise TrainingError(
+            f"step {step}: loss {', '.join(named)} is not finite (cases {', '.join(batch.cases)}); look at these "
+            "cases with `siil check`, or lower train.learning_rate"
+        )
+    return values
+
+
+def check_gradient(norm: Tensor | None, *, settings: Train, step: int, batch: Batch) -> None:
+    """Raise TrainingError when the gradient is not finite. In 16-mixed the loss scaler skips such steps by itself."""
+    if norm is not None and settings.precision != "16-mixed" and not bool(torch.isfinite(norm)):
+        raise TrainingError(
+            f"step {step}: the gradient is not finite (cases {', '.join(batch.cases)}); lower train.learning_rate, or "
+            "try train.precision=32-true"
+        )
+
+
+def keep_encoder_gradients(network: nn.Module) -> None:
+    """Phase 1: only EN and C are updated; a network without them (a baseline) has no such phase.
+
+    The other gradients are dropped after they were computed (and, with several processes, exchanged), instead of
+    switching `requires_grad`. Dropped rather than set to zero: AdamW skips these parameters altogether, so they
+    neither decay nor count steps, which would make their first real update about three times too large.
+    """
+    if not any(name.startswith(WARM_UP) for name, _ in network.named_parameters()):
+        return
+    for name, parameter in network.named_parameters():
+        if not name.startswith(WARM_UP):
+            parameter.grad = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import pickle
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,7 +126,9 @@ class Checkpoint:
         if not self.path.is_file():
             return None
         try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # torch warns of a foreign pickle before it refuses it
+                state = torch.load(self.path, map_location="cpu", weights_only=True)
             if state["format"] == FORMAT and state["digest"] == self.digest:
                 return state
             reason = "it belongs to another configuration, other code or other data"

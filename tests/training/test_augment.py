@@ -45,9 +45,7 @@ def test_three_in_ten_patches_are_changed_by_each_kind_alike() -> None:
 
 @pytest.mark.parametrize("kind", ["affine", "elastic"])
 def test_labels_move_with_the_image(kind: str) -> None:
-    image, labels = cut(
-        asymmetric_case(), centre=(24, 20, 20), change=draw_kind(kind), patch_vox=PATCH, air_hu=-500
-    )
+    image, labels = cut(asymmetric_case(), centre=(24, 20, 20), change=draw_kind(kind), patch_vox=PATCH, air_hu=-500)
     plain_image, _ = cut(
         asymmetric_case(), centre=(24, 20, 20), change=augment.Augmentation("none"), patch_vox=PATCH, air_hu=-500
     )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from siil.schema.base import Section
+
+FieldOfView = Literal["cervical", "chest", "abdomen", "lumbar", "whole"]
 
 
 class PhantomRecipe(Section):
@@ -13,12 +17,14 @@ class PhantomRecipe(Section):
     patients: int = Field(ge=1, description="number of patients; some get more than one series")
     first_seed: int = Field(ge=0, description="patient n is drawn from seed first_seed + n alone")
     second_series: float = Field(ge=0, le=1, description="share of the patients with a second series")
-    fields_of_view: dict[str, float] = Field(
-        description="weight of each field of view: cervical, chest, abdomen, lumbar, whole"
+    fields_of_view: dict[FieldOfView, float] = Field(
+        min_length=1, description="weight of each field of view: cervical, chest, abdomen, lumbar, whole"
     )
     spacing_xy_mm: tuple[float, float] = Field(description="range of the in-plane pixel spacing, mm")
     spacing_z_mm: tuple[float, float] = Field(description="range of the slice spacing, mm")
-    lateral_fov_mm: tuple[float, float] = Field(description="range of the reconstructed in-plane field of view, mm")
+    lateral_fov_mm: tuple[float, float] = Field(
+        description="range of the reconstructed in-plane field of view, mm; widened where it would cut a vertebra"
+    )
     rare_anatomy: float = Field(
         ge=0, le=1, description="share of the patients with T13, L6 or T11 as the last rib-bearing level"
     )

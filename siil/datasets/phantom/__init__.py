@@ -1,0 +1,12 @@
+"""Phantom dataset: parametric spine CT scans drawn from a seed, written in VerSe's release layout.
+
+anatomy.py draws a patient from the morphometry, view.py a scan of it; render.py turns both into HU, mask, centroids and
+truth; layout.py writes them. Everything is a function of the seed alone. numpy and scipy only.
+"""
+
+from siil.datasets.phantom.anatomy import Anatomy, draw_anatomy
+from siil.datasets.phantom.layout import generate
+from siil.datasets.phantom.render import Scan, render, sample
+from siil.datasets.phantom.view import View, draw_view
+
+__all__ = ["Anatomy", "Scan", "View", "draw_anatomy", "draw_view", "generate", "render", "sample"]

@@ -1,0 +1,71 @@
+"""From a drawn patient and a drawn view to a scan: HU, mask, centroids and truth. Pure, in memory.
+
+`sample` is the endless source: one seed, one series number, one scan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from siil.datasets.phantom import bones, surroundings
+from siil.datasets.phantom.anatomy import Anatomy, draw_anatomy
+from siil.datasets.phantom.canvas import Canvas
+from siil.datasets.phantom.scanner import expose, slow_texture
+from siil.datasets.phantom.view import View, draw_view
+from siil.schema.phantom import PhantomRecipe
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A rendered scan, (Z, Y, X) in LPS."""
+
+    anatomy: Anatomy
+    view: View
+    hu: np.ndarray
+    """int16"""
+    mask: np.ndarray
+    """uint8 VerSe codes"""
+    centroids_vox: dict[str, tuple[float, float, float]]
+    """(z, y, x) of the body centres inside the scan; of C1, which has no body, of the mask (as in VerSe)"""
+    complete: dict[str, bool]
+    """labelled vertebrae from the top: False when the scan's border cuts them"""
+
+
+def render(anatomy: Anatomy, view: View) -> Scan:
+    """Render one view of one patient."""
+    canvas = Canvas(shape=view.shape, spacing_mm=view.spacing_mm, origin_mm=np.array(view.origin_mm))
+    rng = np.random.default_rng(anatomy.texture_seed)
+    surroundings.lay(canvas, anatomy, view, grain=slow_texture(rng, canvas, length_mm=14.0))
+    solids = bones.solids(canvas, anatomy)
+    mask, complete = bones.label(canvas, solids)
+    bones.lay_vertebrae(canvas, anatomy, solids, 1 + 0.12 * slow_texture(rng, canvas, length_mm=4.0))
+    return Scan(anatomy, view, expose(canvas, view), mask, _centroids(anatomy, view, mask, complete), complete)
+
+
+def sample(seed: int, recipe: PhantomRecipe, *, series: int = 0) -> Scan:
+    """Scan number `series` of the patient of `seed`. The patient is the same in every series."""
+    anatomy = draw_anatomy(np.random.default_rng((seed, 0)), recipe, seed=seed)
+    view = draw_view(np.random.default_rng((seed, 1 + series)), recipe, anatomy)
+    return render(anatomy, view)
+
+
+def _centroids(
+    anatomy: Anatomy, view: View, mask: np.ndarray, complete: dict[str, bool]
+) -> dict[str, tuple[float, float, float]]:
+    found = {}
+    for level in anatomy.levels:
+        if level.name not in complete:
+            continue
+        if level.name == "C1":
+            if complete["C1"]:
+                found["C1"] = tuple(float(v) for v in np.argwhere(mask == level.code).mean(axis=0))
+            continue
+        offset = level.place.centre_mm - np.array(view.origin_mm)
+        index = offset[::-1] / np.array(view.spacing_mm)
+        nearest = np.rint(index).astype(int)
+        inside = bool((nearest >= 0).all() and (nearest < np.array(mask.shape)).all())
+        if inside and mask[tuple(nearest)] == level.code:
+            found[level.name] = tuple(float(v) for v in index)
+    return found  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""The labelled bones: every vertebra as a signed distance in its own box, joints carved free, then laid and labelled."""
+"""The labelled bones: every vertebra as a signed distance in its own box, joints carved, then laid and labelled."""
 
 from __future__ import annotations
 

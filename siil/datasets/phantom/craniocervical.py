@@ -23,7 +23,7 @@ def atlas(m: Morphometry) -> Iterator[Limb]:
         yield from pair(a, b, (3.0, 5.0), (3.0, 5.5), UP)
     rear = m.canal_depth - 8.0
     angles = np.radians((-10.0, 20.0, 45.0, 70.0, 90.0))
-    ring = np.array([((m.canal_width / 2 + 3.0) * np.cos(a), 6.0 + (rear - 2.0) * np.sin(a), -1.0) for a in angles]
+    ring = np.array([((m.canal_width / 2 + 3.0) * np.cos(a), 6.0 + (rear - 2.0) * np.sin(a), -1.0) for a in angles])
     for a, b in zip(ring, ring[1:], strict=False):
         yield from pair(as_point(a), as_point(b), (3.0, 4.0), (3.0, 4.2), UP)
     tip = m.transverse_span / 2 - 4.0

@@ -1,4 +1,4 @@
-"""Writing phantoms as VerSe's subject-based release: rawdata/, derivatives/, names, voxel centroids, codes, axis orders.
+"""Writing phantoms as VerSe's subject-based release: rawdata/, derivatives/, names, centroids, codes, axis orders.
 
 Beside each mask lies a truth file that no release has: which vertebrae the scan cuts, and the anatomy that was drawn.
 """

@@ -58,8 +58,8 @@ class Morphometry:
     lamina_height: float
 
 
+# fmt: off
 TABLE: Final[dict[str, Morphometry]] = {
-    # fmt: off
     #                 width depth  hgt  wedge disc dwedg  cw    cd    pw    ph    span  back  up    sl    drop  sh    lh
     "C1": Morphometry(46.0, 45.0, 16.0, 0.0, 2.0, 0.0, 29.0, 31.0, 8.0, 6.0, 80.0, 0.0, -1.0, 5.0, 0.0, 7.0, 8.0),
     "C2": Morphometry(18.5, 16.0, 19.0, 0.0, 5.0, 3.0, 25.0, 19.0, 8.0, 10.0, 56.0, 1.0, -4.0, 20.0, 18.0, 12.0, 13.0),
@@ -91,8 +91,8 @@ TABLE: Final[dict[str, Morphometry]] = {
     "L3": Morphometry(47.0, 35.0, 27.6, 1.0, 10.8, 7.5, 24.5, 17.5, 10.8, 15.0, 93.0, 8.0, 4.0, 32.0, 7.0, 22.0, 21.0),
     "L4": Morphometry(49.0, 35.5, 27.2, 2.0, 11.5, 10.0, 25.5, 17.5, 13.0, 15.0, 89.0, 8.0, 5.0, 29.0, 6.0, 19.0, 20.0),
     "L5": Morphometry(51.0, 35.0, 26.2, 8.5, 10.5, 14.5, 27.5, 18.0, 17.0, 16.5, 93.0, 7.0, 5.0, 23.0, 8.0, 15.0, 18.5),
-    # fmt: on
 }
+# fmt: on
 """Means per level. C1 has no body: width and depth are those of its lateral masses and of the ring."""
 
 THORACIC: Final = tuple(f"T{n}" for n in range(1, 13))

@@ -49,7 +49,7 @@ def _noise(hu: np.ndarray, view: View, rng: np.random.Generator) -> np.ndarray:
 
 
 def _streaks(hu: np.ndarray, canvas: Canvas, view: View, rng: np.random.Generator) -> np.ndarray:
-    """Dark and bright bands along the directions in which a slice holds most bone (beam hardening, photon starvation)."""
+    """Dark and bright bands along the directions in which a slice holds most bone (beam hardening)."""
     dense = np.maximum(hu - 350, 0)
     rows = dense.mean(axis=2, keepdims=True)
     columns = dense.mean(axis=1, keepdims=True)

@@ -1,7 +1,7 @@
-"""The trunk around the spine as functions of height: outline, chest wall, lungs. Everything hangs on the spine's curve.
+"""The trunk around the spine as functions of height: outline, chest wall, lungs. All hangs on the spine's curve.
 
-Heights are given on a scale of landmarks (1 = C1 ... with the sacrum below), so that organs sit at the levels where they
-belong in every patient.
+Heights are given on a scale of landmarks (1 = C1 ... with the sacrum below), so that organs sit at the
+levels where they belong in every patient.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _TRAIN: Final = (
 )
 STAGES: Final[tuple[Stage, ...]] = (
     Stage("fetch", ("dataset.accept_licence", "dataset.sources")),
-    Stage("index", ("dataset.name", "dataset.sources", "dataset.exclude")),
+    Stage("index", ("dataset.name", "dataset.sources", "dataset.editions", "dataset.exclude")),
     Stage("preprocess", ("dataset.preprocess",)),
     Stage("pap", ("dataset.pap",)),
     Stage("split", ("dataset.split", "dataset.pap.rare")),

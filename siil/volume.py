@@ -1,66 +1,218 @@
-"""Volumes and their grids: the one module that converts axes, units and file formats.
+"""Volumes from NIfTI files and back: the one module that turns files into HU, labels and millimetres.
 
-Arrays are (Z, Y, X). Grids are ITK's: origin and direction in LPS millimetres. The working grid has the identity as
-direction: X grows to the patient's left, Y to the back, Z to the head.
+Arrays are (Z, Y, X) on grids in LPS (see `siil.grid`, whose names are offered here too). NIfTI is read with nibabel:
+ITK refuses headers that the public sets contain. What is wrong with a file is decided in `siil.defects`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import gzip
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import nibabel as nib
 import numpy as np
-import SimpleITK as sitk
 
-from siil import files
+from siil import defects, files
+from siil.grid import TO_LPS, Grid, Volume, from_sitk, match_mask, to_sitk
 
+__all__ = [
+    "Grid",
+    "Volume",
+    "from_sitk",
+    "labels_present",
+    "match_mask",
+    "read_grid",
+    "read_image",
+    "read_mask",
+    "read_volume",
+    "to_sitk",
+    "write_volume",
+]
 
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """Where the voxels of an array lie.
-
-    shape: (Z, Y, X) voxels. spacing_mm: (Z, Y, X). origin_mm: (x, y, z) of voxel (0, 0, 0) in LPS.
-    direction: ITK's 3 x 3 cosines, row by row; its columns are the directions of the x, y and z axes.
-    """
-
-    shape: tuple[int, int, int]
-    spacing_mm: tuple[float, float, float]
-    origin_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Volume:
-    """An array (Z, Y, X) and its grid. `repairs` says in plain words what was mended while reading."""
-
-    array: np.ndarray
-    grid: Grid
-    repairs: tuple[str, ...] = ()
+_DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, OSError, ValueError)
 
 
-def to_sitk(volume: Volume) -> sitk.Image:
-    """The volume as a SimpleITK image."""
-    image = sitk.GetImageFromArray(volume.array)
-    image.SetSpacing(tuple(reversed(volume.grid.spacing_mm)))
-    image.SetOrigin(volume.grid.origin_mm)
-    image.SetDirection(volume.grid.direction)
-    return image
-
-
-def from_sitk(image: sitk.Image) -> Volume:
-    """A SimpleITK image as a volume; the array is a copy."""
-    sx, sy, sz = image.GetSpacing()
-    x, y, z = image.GetSize()
-    grid = Grid((z, y, x), (sz, sy, sx), tuple(image.GetOrigin()), tuple(image.GetDirection()))
-    return Volume(sitk.GetArrayFromImage(image), grid)
+def read_grid(path: Path) -> Grid:
+    """The grid of a NIfTI file from its header alone. Raises InputError as `read_image` does."""
+    return _grid(_open(path), path)[0]
 
 
 def read_volume(path: Path) -> Volume:
-    """Read a NIfTI file. (First version; guards and repairs come with it.)"""
-    return from_sitk(sitk.ReadImage(str(path)))
+    """Read a NIfTI file as it is (repaired header, stored dtype, scaling applied), whatever its voxels mean."""
+    image = _open(path)
+    grid, notes = _grid(image, path)
+    try:
+        array = np.asanyarray(image.dataobj).reshape(grid.shape[::-1]).T
+    except _DAMAGE as error:
+        raise defects.refusal("damaged", path, _reason(error)) from None
+    return Volume(array, grid, tuple(notes))
+
+
+def read_image(path: Path) -> Volume:
+    """Read a CT as int16 HU.
+
+    Raises:
+        InputError: the file is missing, damaged, no NIfTI, not 3D, sheared, not finite, constant, or not in HU.
+    """
+    image = _open(path)
+    grid, notes = _grid(image, path)
+    array = np.empty(grid.shape, np.int16)
+    clipped = False
+    for rows, block in _blocks(image, path, grid):
+        if block.dtype.kind == "f":
+            if not np.isfinite(block).all():
+                raise defects.refusal("non_finite", path, "NaN or infinite voxels")
+            block = np.rint(block)
+        info = np.iinfo(np.int16)
+        if block.dtype != np.int16 and block.size:
+            clipped |= bool(block.min() < info.min or block.max() > info.max)
+            block = np.clip(block, info.min, info.max)
+        array[rows] = block
+    if clipped:
+        notes.append(defects.note("clipped", "values beyond -32768 to 32767"))
+    offset = defects.check_hu(array, path)
+    if offset:
+        array -= 1024
+        notes.append(offset)
+    return Volume(array, grid, tuple(notes))
+
+
+def read_mask(path: Path) -> Volume:
+    """Read a label map as uint8 VerSe codes; whole numbers stored as floats are fine.
+
+    Raises:
+        InputError: as `read_image`, or fractions, or labels outside the table. A mask without vertebrae is no error.
+    """
+    image = _open(path)
+    grid, notes = _grid(image, path)
+    array = np.empty(grid.shape, np.uint8)
+    for rows, block in _blocks(image, path, grid):
+        if block.dtype.kind == "f":
+            if not np.isfinite(block).all():
+                raise defects.refusal("non_finite", path, "NaN or infinite voxels")
+            whole = np.rint(block)
+            if block.size and np.abs(block - whole).max() > 1e-3:
+                raise defects.refusal("fractions", path, f"{block[np.abs(block - whole) > 1e-3][0]:.4g}")
+            block = whole
+        low, high = block.min(), block.max()
+        if low < 0 or high > 28:
+            defects.check_labels(np.unique(block), path)
+        array[rows] = block
+    return Volume(array, grid, tuple(notes))
+
+
+def labels_present(labels: np.ndarray) -> set[int]:
+    """Labels above 0 in a uint8 array (Z, Y, X), plane by plane: no sorted copy of the whole."""
+    counts = np.zeros(256, np.int64)
+    for plane in labels:
+        counts += np.bincount(plane.ravel(), minlength=256)
+    return {int(label) for label in np.flatnonzero(counts) if label > 0}
 
 
 def write_volume(path: Path, volume: Volume) -> None:
-    """Write a volume as NIfTI, atomically."""
+    """Write a volume as NIfTI, atomically; the same volume gives the same bytes. 64-bit integers become 32-bit."""
+    array = volume.array
+    if array.dtype == bool:
+        array = array.astype(np.uint8)
+    elif array.dtype in (np.dtype(np.int64), np.dtype(np.uint64)):
+        array = array.astype(np.int32)
+    elif array.dtype == np.float16:
+        array = array.astype(np.float32)
+    affine = TO_LPS @ volume.grid.matrix
+    image = nib.Nifti1Image(array.T, affine)
+    image.set_qform(affine, code=1)
+    image.set_sform(affine, code=1)
+    image.header.set_xyzt_units("mm")
     with files.atomic(path) as temporary:
-        sitk.WriteImage(to_sitk(volume), str(temporary), useCompression=True)
+        nib.save(image, temporary)
+
+
+def _open(path: Path) -> Any:
+    path = Path(path)
+    if not path.is_file():
+        raise defects.refusal("missing", path, "a folder" if path.is_dir() else "nothing")
+    if path.stat().st_size == 0:
+        raise defects.refusal("empty", path, "0 bytes")
+    if not path.name.lower().endswith((".nii", ".nii.gz")):
+        raise defects.refusal("not_nifti", path, f"a file named {path.suffix or 'without suffix'}")
+    try:
+        with nib.openers.ImageOpener(str(path)) as stream:
+            start = stream.read(540)
+        image = nib.load(path, mmap=False, keep_file_open=True)
+    except nib.filebasedimages.ImageFileError:
+        raise defects.refusal("not_nifti", path, "something else") from None
+    except (*_DAMAGE, nib.spatialimages.HeaderDataError) as error:
+        raise defects.refusal("damaged", path, _reason(error)) from None
+    if not isinstance(image, nib.Nifti1Image):  # Nifti2Image is a subclass
+        raise defects.refusal("not_nifti", path, type(image).__name__)
+    _check_zooms(start, image, path)
+    return image
+
+
+def _check_zooms(start: bytes, image: Any, path: Path) -> None:
+    """nibabel mends zero and negative spacings in silence; the header as stored says what came."""
+    kind = type(image.header)
+    raw = kind(start[: kind.template_dtype.itemsize], check=False)
+    zooms = raw["pixdim"][1 : 1 + min(3, int(raw["dim"][0]))]
+    if not (zooms > 0).all():
+        raise defects.refusal("spacing", path, " x ".join(f"{value:.4g}" for value in zooms) + " mm")
+
+
+def _grid(image: Any, path: Path) -> tuple[Grid, list[str]]:
+    shape, notes = image.shape, []
+    if len(shape) > 3 and all(length == 1 for length in shape[3:]):
+        notes.append(defects.note("one_volume", f"{len(shape)} dimensions"))
+        shape = shape[:3]
+    if len(shape) != 3 or min(shape) < 2:
+        raise defects.refusal("dimensions", path, "x".join(str(length) for length in image.shape))
+    sform, qform = int(image.header["sform_code"]), int(image.header["qform_code"])
+    if not sform and not qform:
+        raise defects.refusal("no_orientation", path, "codes 0 and 0")
+    spacing, cosines, repaired = defects.orthonormal(TO_LPS @ image.affine, path)
+    notes += repaired
+    ox, oy, oz = (TO_LPS @ image.affine)[:3, 3].tolist()
+    x, y, z = (int(length) for length in shape)
+    sx, sy, sz = spacing.tolist()
+    grid = Grid((z, y, x), (sz, sy, sx), (ox, oy, oz), tuple(cosines.ravel().tolist()))
+    if sform and qform:
+        notes += _two_forms(image, grid)
+    return grid, notes
+
+
+def _two_forms(image: Any, grid: Grid) -> list[str]:
+    far = np.array([*grid.shape[::-1], 1.0])
+    try:
+        apart = float(np.abs(image.header.get_qform() @ far - image.affine @ far).max())
+    except (ValueError, nib.spatialimages.HeaderDataError):
+        apart = np.inf
+    return [defects.note("two_forms", f"corners {apart:.1f} mm apart")] if apart > 0.1 else []
+
+
+def _blocks(image: Any, path: Path, grid: Grid) -> Iterator[tuple[slice, np.ndarray]]:
+    """Slabs (slices of Z, array (z, Y, X) in HU or labels) so that no float copy of a whole volume is made."""
+    proxy, (depth, height, width) = image.dataobj, grid.shape
+    step = max(1, 4_000_000 // (height * width))
+    slope, inter = float(proxy.slope), float(proxy.inter)
+    whole = slope == 1 and inter == round(inter)
+    try:
+        raw = proxy.get_unscaled().reshape(width, height, depth) if proxy.dtype.kind in "iu" else None
+        for start in range(0, depth, step):
+            rows = slice(start, min(start + step, depth))
+            if raw is None:
+                block = np.asarray(proxy[(slice(None), slice(None), rows, *[0] * (len(proxy.shape) - 3))])
+            elif whole and inter == 0:
+                block = raw[:, :, rows]
+            elif whole:
+                block = raw[:, :, rows].astype(np.int32) + int(inter)
+            else:
+                block = raw[:, :, rows] * np.float32(slope) + np.float32(inter)
+            yield rows, block.T
+    except _DAMAGE as error:
+        raise defects.refusal("damaged", path, _reason(error)) from None
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"

@@ -23,6 +23,7 @@ class VerseSource(Section):
     kind: Literal["verse"]
     edition: Literal["verse19", "verse20"] = Field(description="which release")
     urls: tuple[str, ...] = Field(description="archives to download, or folders and archives on this machine")
+    scans: str = Field(description="the organisers' table of scans and their editions (URL or file); empty: none")
     licence: str = Field(description="the licence that the user accepts with `dataset.accept_licence`")
 
 
@@ -88,4 +89,8 @@ class Dataset(Section):
     preprocess: Preprocess
     pap: Pap
     split: Split
+    editions: tuple[str, ...] = Field(
+        default=(),
+        description="keep scans of these editions only (verse19, verse20), by the table of scans; empty: all",
+    )
     exclude: tuple[str, ...] = Field(description="cases left out, by case id (known label defects and the like)")

@@ -1,0 +1,129 @@
+"""From the scans found in the sources to the rows of cases.tsv: headers and masks are read, defects are decided.
+
+Used by the `index` stage. What is repaired is listed per case, what is skipped is returned with its reason, what is
+refused stops the step: all refused cases are told at once, so that they can be mended or excluded in one go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from siil import anatomy, defects, volume
+from siil.cases import Case
+from siil.datasets.layout import Found
+from siil.errors import DatasetError, InputError
+from siil.progress import track
+
+THREADS = 2
+"""Masks read at a time: unpacking runs outside the interpreter's lock, and memory stays small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A scan, the name of its source and the SHA-256 of the source's files."""
+
+    source: str
+    found: Found
+    digests: Mapping[Path, str]
+
+
+def make_cases(
+    scans: Sequence[Indexed], *, exclude: Iterable[str], editions: Sequence[str]
+) -> tuple[list[Case], list[str]]:
+    """Rows for the usable scans, and one line per scan left out.
+
+    Args:
+        scans: what the readers found.
+        exclude: case ids to leave out; each must exist.
+        editions: keep scans of these editions only; empty: all.
+
+    Raises:
+        DatasetError: some scans cannot be used (the first ones are named), or an excluded case does not exist.
+    """
+    excluded = set(exclude)
+    unknown = sorted(excluded - {scan.found.case for scan in scans})
+    if unknown:
+        raise DatasetError(
+            f"dataset.exclude names {unknown[0]}, which is not among the {len(scans)} scans; mend the id"
+        )
+    chosen, skipped = _choose(scans, excluded, editions)
+    cases: list[Case] = []
+    refused: list[str] = []
+    with ThreadPoolExecutor(THREADS) as pool:
+        for scan, row in zip(
+            chosen, track(pool.map(_row, chosen), description="index", total=len(chosen)), strict=True
+        ):
+            if isinstance(row, InputError):
+                refused.append(f"{scan.found.case}: {row}")
+            elif not row.labels:
+                skipped.append(f"{row.case}: {defects.note('no_vertebra', 'a mask without any')}")
+            else:
+                cases.append(row)
+    if refused:
+        others = ", ".join(line.split(":")[0] for line in refused[1:6])
+        more = f" (and {len(refused) - 1} more: {others})" if others else ""
+        raise DatasetError(f"{refused[0]}{more}; mend the files or name the cases in dataset.exclude")
+    return cases, skipped
+
+
+def _choose(scans: Sequence[Indexed], excluded: set[str], editions: Sequence[str]) -> tuple[list[Indexed], list[str]]:
+    chosen: list[Indexed] = []
+    skipped: list[str] = []
+    seen: dict[str, str] = {}
+    for scan in scans:
+        found, digest = scan.found, scan.digests[scan.found.image]
+        if editions and not set(editions) & set(found.edition.split()):
+            continue
+        if found.case in excluded:
+            skipped.append(f"{found.case}: {defects.note('excluded', 'an excluded one')}")
+        elif found.mask is None:
+            skipped.append(f"{found.case}: {defects.note('no_mask', f'{found.image} alone')}")
+        elif digest in seen:
+            skipped.append(f"{found.case}: the same image as {seen[digest]} ({found.image})")
+        else:
+            seen[digest] = found.case
+            chosen.append(scan)
+    return chosen, skipped
+
+
+def _row(scan: Indexed) -> Case | InputError:
+    found = scan.found
+    assert found.mask is not None
+    try:
+        grid = volume.read_grid(found.image)
+        mask = volume.read_mask(found.mask)
+        matched = volume.match_mask(grid, mask, found.mask)
+    except InputError as error:
+        return error
+    codes = volume.labels_present(mask.array)
+    vertebrae = [vertebra for vertebra in anatomy.VERTEBRAE if vertebra.code in codes]
+    words = [repair.split(":")[0] for repair in matched.repairs] + _gaps([vertebra.name for vertebra in vertebrae])
+    return Case(
+        case=found.case,
+        patient=found.patient,
+        source=scan.source,
+        edition=found.edition,
+        split=found.split,
+        image=str(found.image),
+        mask=str(found.mask),
+        centroids=str(found.centroids or ""),
+        orientation=grid.orientation,
+        spacing_mm=" ".join(f"{value:.4g}" for value in grid.spacing_mm[::-1]),
+        size_vox=" ".join(str(value) for value in grid.shape[::-1]),
+        labels=" ".join(vertebra.name for vertebra in vertebrae),
+        defects=" ".join(dict.fromkeys(words)),
+        image_sha256=scan.digests[found.image],
+        mask_sha256=scan.digests[found.mask],
+    )
+
+
+def _gaps(names: Sequence[str]) -> list[str]:
+    """`no_T12` for each vertebra missing between two that are there; T13 and L6 may be missing."""
+    usual = [vertebra.name for vertebra in anatomy.VERTEBRAE if vertebra.name not in ("T13", "L6")]
+    there = [usual.index(name) for name in names if name in usual]
+    if not there:
+        return []
+    return [f"no_{usual[index]}" for index in range(there[0], there[-1]) if index not in there]

@@ -1,0 +1,50 @@
+"""The one table of dataset kinds: how a source is fetched, how its tree is read, and how many scans it promises.
+
+Between `fetch` and `index` stages and the modules of single datasets. Imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from siil.datasets import ctspine1k, custom, verse
+from siil.datasets.layout import Found
+from siil.schema.dataset import CustomSource, PhantomSource, Source, VerseSource
+
+
+def find(paths: Sequence[Path], source: Source) -> list[Found]:
+    """Scans of one source, given by its files. Raises DatasetError when the tree is another one."""
+    if isinstance(source, PhantomSource):
+        return verse.find(paths, edition="")
+    if isinstance(source, VerseSource):
+        return verse.find(paths, edition=source.edition)
+    if isinstance(source, CustomSource):
+        return custom.find(paths)
+    return ctspine1k.find(paths)
+
+
+def expected_counts(sources: Sequence[Source], editions: Sequence[str]) -> dict[str, int]:
+    """Scans per split that the releases promise, as far as that is known for this choice of sources."""
+    kinds = {source.kind for source in sources}
+    released = sorted(source.edition for source in sources if isinstance(source, VerseSource))
+    if kinds == {"ctspine1k"}:
+        return dict(ctspine1k.COUNTS)
+    if kinds == {"verse"} and released == ["verse19"] and list(editions) in ([], ["verse19"]):
+        return dict(verse.COUNTS["verse19"])
+    if kinds == {"verse"} and released == ["verse19", "verse20"]:
+        if list(editions) == ["verse20"]:
+            return dict(verse.COUNTS["verse20"])
+        if not editions:
+            return dict(verse.UNION)
+    return {}
+
+
+def count_mismatch(splits: Sequence[str], expected: dict[str, int]) -> str | None:
+    """One loud line when the number of scans is not what the release promises; None when it is, or nothing is known."""
+    found = Counter(splits)
+    if not expected or all(found[split] == count for split, count in expected.items()):
+        return None
+    told = ", ".join(f"{split} {found[split]} of {count}" for split, count in expected.items())
+    return f"not the whole release: {told} scans; fetch the missing parts, or accept that numbers are not comparable"

@@ -74,8 +74,9 @@ def resample(
     size = np.maximum(high - low + 1, 2)
     block = crop(array, start=tuple(np.asarray(centre) + low), size=tuple(size), fill=fill)
     source = torch.from_numpy(block.astype(np.float32))[None, None]
-    unit = (positions_vox - low[:, None, None, None]) * (2 / (size - 1))[:, None, None, None] - 1
-    grid = torch.from_numpy(np.ascontiguousarray(unit[::-1].transpose(1, 2, 3, 0), dtype=np.float32))[None]
+    first, step = (a.astype(np.float32)[:, None, None, None] for a in (low, 2 / (size - 1)))
+    unit = (positions_vox - first) * step - 1  # grid_sample counts from -1 to 1, and x before z
+    grid = torch.from_numpy(np.ascontiguousarray(unit[::-1].transpose(1, 2, 3, 0)))[None]
     mode = "nearest" if nearest else "bilinear"
     return functional.grid_sample(source, grid, mode=mode, padding_mode="border", align_corners=True)[0, 0].numpy()
 

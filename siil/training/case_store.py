@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from siil import anatomy, volume
+from siil import anatomy, files, volume
 from siil.errors import DatasetError
 
 
@@ -85,10 +86,18 @@ class CaseStore:
                 self._kept.popitem(last=False)
             return found
 
-    def _read(self, case: str) -> CaseArrays:
+    def digests(self, names: Iterable[str]) -> dict[str, str]:
+        """`img/{case}.nii.gz` and so on -> SHA-256, of the files of cases. Raises DatasetError for a missing one."""
+        paths = [path for case in names for path in self._existing(case)]
+        return {f"{path.parent.name}/{path.name}": files.sha256(path) for path in paths}
+
+    def _existing(self, case: str) -> tuple[Path, Path, Path]:
         for path in self.paths(case):
             if not path.is_file():
                 raise DatasetError(f"{path}: missing; run the preprocess and pap steps for case {case}")
-        image, mask, pap = (volume.read_volume(path).array for path in self.paths(case))
+        return self.paths(case)
+
+    def _read(self, case: str) -> CaseArrays:
+        image, mask, pap = (volume.read_volume(path).array for path in self._existing(case))
         labels = anatomy.codes_to_indices(mask)
         return make_case(case, image=image.astype(np.int16, copy=False), labels=labels, pap=pap)

@@ -1,12 +1,78 @@
 """Scores of the network alone on the validation cases; the mean Dice per vertebra chooses the best epoch.
 
-The same sliding window and arg max as in inference, without the whole-scan decoding: what is judged is the network.
-Working grid, internal indices. The test set is never seen here.
+The window and arg max of inference without the whole-scan decoding, since it is the network that is judged. On the
+working grid. The test set is never seen here.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from siil.anatomy import indices_to_codes
+from siil.inference.fuse import raw_labels
+from siil.inference.sliding_window import slide
+from siil.metrics.case import score_case
+from siil.preprocess import normalise
+from siil.schema.inference import Inference
+from siil.training.case_store import CaseArrays, CaseStore
+
 if TYPE_CHECKING:
-    pass
+    from siil.model.network import Network
+
+
+@dataclass(frozen=True)
+class Validator:
+    """Called with a network, gives `dice` and `id_rate` (means over all vertebrae, missed ones are 0), `binary_dice`
+    (mean over scans). With several processes each takes its share of the cases.
+
+    inference: overlap, blending, batch_size and spine_threshold are read. activation: of O_S.
+    """
+
+    cases: CaseStore | dict[str, CaseArrays]
+    names: tuple[str, ...]
+    fabric: Fabric
+    patch_vox: tuple[int, int, int]
+    spacing_mm: float
+    window_hu: tuple[float, float]
+    inference: Inference
+    activation: str
+    precision: str
+
+    def __call__(self, network: Network) -> dict[str, float]:
+        """Score `network`, whose mode, buffers and random numbers stay as they are."""
+        sums = torch.zeros(5)
+        for name in self.names[self.fabric.global_rank :: self.fabric.world_size]:
+            sums += self._score(network, self.cases[name])
+        shared = self.fabric.all_reduce(self.fabric.to_device(sums), reduce_op="sum")
+        assert isinstance(shared, Tensor)
+        dice, hits, vertebrae, binary, scans = shared.tolist()
+        return {
+            "dice": dice / vertebrae if vertebrae else float("nan"),
+            "binary_dice": binary / scans if scans else float("nan"),
+            "id_rate": hits / vertebrae if vertebrae else float("nan"),
+        }
+
+    def _score(self, network: Network, case: CaseArrays) -> Tensor:
+        """Sums of one case: Dice, hits, vertebrae, binary Dice, scans."""
+        posterior = slide(
+            network,
+            normalise(case.image, self.window_hu),
+            patch_vox=self.patch_vox,
+            inference=self.inference,
+            device=self.fabric.device,
+            precision=self.precision,
+            activation=self.activation,
+        )
+        found = raw_labels(posterior, threshold=self.inference.spine_threshold)
+        side = self.spacing_mm
+        rows = score_case(indices_to_codes(case.labels), indices_to_codes(found), (side, side, side), surfaces=False)
+        true = rows[(rows["scope"] == "vertebra") & rows["truth"].astype(bool)]
+        binary = float(rows.loc[rows["scope"] == "scan", "binary_dice"].iloc[0])
+        scan = (0.0, 0.0) if np.isnan(binary) else (binary, 1.0)
+        return torch.tensor([true["dice"].sum(), true["hit_verse"].sum(), len(true), *scan])

@@ -1,0 +1,71 @@
+"""The columns of the metric tables and their types: one wide table per case, two pooled ones per experiment.
+
+Written by `evaluate`, read by `aggregate`, which hands on what `tables`, `figures` and `report` read. A flag is true or
+false where it always has a value; a rate or hit is a number, so that it can be absent (NaN).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+
+from siil.errors import DatasetError
+
+SPACES: Final = {
+    "work": "decoded, working grid",
+    "raw": "network alone, working grid",
+    "input": "decoded, input's grid",
+    "ceiling": "perfect working-grid map, input's grid",
+}
+"""Where a prediction is compared with the truth."""
+
+KEYS: Final = ("case", "space", "scope", "label")
+_FLAGS: Final = {"vertebra": ("truth", "predicted", "complete"), "scan": ("all_right", "flagged")}
+_COUNTS: Final = {"vertebra": (), "scan": ("n_truth", "n_predicted")}
+_ONLY: Final = {
+    "vertebra": (*_FLAGS["vertebra"], "distance_mm", "hit_verse", "hit_strict", "detected", "nearest_label"),
+    "scan": (
+        *("binary_dice", "dice_complete", "d_mean_mm", "id_rate_verse", "id_rate_strict", "id_rate_complete"),
+        *("precision", "f1", "detection_rate", "shift", "shift_accuracy"),
+        *_FLAGS["scan"],
+        *_COUNTS["scan"],
+    ),
+}
+_TEXT: Final = ("case", "space", "scope", "label", "nearest_label", "model", "patient")
+
+
+def to_text(frame: pd.DataFrame) -> str:
+    """A table as TSV: flags as True or False, absent values empty, numbers with nine digits."""
+    plain = frame.copy()
+    for name in (*_FLAGS["vertebra"], *_FLAGS["scan"]):
+        if name in plain:
+            plain[name] = [("" if pd.isna(v) else str(bool(v))) for v in plain[name]]
+    for name in ("n_truth", "n_predicted", "shift"):
+        if name in plain:
+            plain[name] = plain[name].astype("Int64")
+    return plain.to_csv(sep="\t", index=False, float_format="%.9g", lineterminator="\n")
+
+
+def split(frame: pd.DataFrame, *, where: str) -> dict[str, pd.DataFrame]:
+    """The rows of one case, read as text, by scope ("vertebra", "scan"): typed, without the columns of the other.
+
+    Raises DatasetError, naming `where`, when a column is missing.
+    """
+    parts = {}
+    for scope, other in (("vertebra", "scan"), ("scan", "vertebra")):
+        missing = {*KEYS, *_ONLY[scope], "dice"} - set(frame.columns)
+        if missing:
+            raise DatasetError(f"{where}: columns {sorted(missing)} are missing; run the evaluate step again")
+        part = frame[frame["scope"] == scope].drop(columns=list(_ONLY[other]))
+        for name in part.columns:
+            if name in _FLAGS[scope]:
+                part[name] = part[name] == "True"
+            elif name in _COUNTS[scope]:
+                part[name] = pd.to_numeric(part[name]).astype("int64")
+            elif name not in _TEXT:
+                part[name] = pd.to_numeric(part[name]).astype("float64")
+        parts[scope] = part.drop(columns=["scope"] if scope == "vertebra" else ["scope", "label"]).reset_index(
+            drop=True
+        )
+    return parts

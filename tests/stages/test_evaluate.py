@@ -1,0 +1,128 @@
+"""Stage evaluate on a tiny case with exact grids: spaces, ceiling, complete, flags, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from siil import files
+from siil.anatomy import BY_NAME
+from siil.config import partial
+from siil.errors import DatasetError, InputError
+from siil.grid import Grid, Volume
+from siil.metrics import rows
+from siil.preprocess import Geometry, undo_labels
+from siil.stages.evaluate import evaluate
+from siil.volume import write_volume
+
+SOURCE = Grid((24, 16, 16), (1.0, 1.0, 1.0))
+WORKING = Grid((12, 8, 8), (2.0, 2.0, 2.0), (0.5, 0.5, 0.5))
+
+
+def truth_array() -> np.ndarray:
+    """On the source grid: T12 cut by the upper border, L1 whole, L2 whole; L1 has an odd height."""
+    labels = np.zeros(SOURCE.shape, np.uint8)
+    labels[18:24, 4:12, 4:12] = BY_NAME["T12"].code
+    labels[10:15, 4:12, 4:12] = BY_NAME["L1"].code
+    labels[2:8, 4:12, 4:12] = BY_NAME["L2"].code
+    return labels
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Path:
+    """A case whose prediction is perfect on the working grid; the network alone misses L2."""
+    geometry = Geometry(SOURCE, WORKING)
+    fine = truth_array()
+    working = fine[::2, ::2, ::2].copy()
+    write_volume(tmp_path / "raw_msk.nii.gz", Volume(fine, SOURCE))
+    write_volume(tmp_path / "msk/a.nii.gz", Volume(working, WORKING))
+    files.write_json(tmp_path / "geometry/a.json", geometry.to_json())
+    write_volume(tmp_path / "test/a_work.nii.gz", Volume(working, WORKING))
+    raw = np.where(working == BY_NAME["L2"].code, 0, working).astype(np.uint8)
+    write_volume(tmp_path / "test/a_raw.nii.gz", Volume(raw, WORKING))
+    write_volume(tmp_path / "test/a_seg.nii.gz", undo_labels(working, geometry))
+    files.write_json(tmp_path / "test/a_scan.json", {"uncertain": True})
+    return tmp_path
+
+
+def run(folder: Path, **settings) -> dict[str, pd.DataFrame]:
+    values = {"surface_tolerances_mm": [1, 2], "identification_mm": 20, "input_grid": True} | settings
+    evaluate(
+        config=partial({"evaluate": values}),
+        truth=folder / "msk/a.nii.gz",
+        truth_input=folder / "raw_msk.nii.gz",
+        geometry=folder / "geometry/a.json",
+        prediction=folder / "test",
+        output=folder / "out/a.tsv",
+    )
+    frame = pd.read_csv(folder / "out/a.tsv", sep="\t", dtype=str, keep_default_na=False)
+    return rows.split(frame, where="a.tsv")
+
+
+def test_every_space_has_a_scan_row_and_a_row_per_vertebra(case: Path) -> None:
+    found = run(case)
+    assert found["scan"]["space"].tolist() == ["work", "raw", "input", "ceiling"] == list(rows.SPACES)
+    assert found["vertebra"].groupby("space").size().to_dict() == dict.fromkeys(rows.SPACES, 3)
+    assert set(found["scan"]["case"]) == {"a"}
+
+
+def test_work_is_perfect_raw_misses_one_and_the_ceiling_is_below_one(case: Path) -> None:
+    scans = run(case)["scan"].set_index("space")
+    assert scans.loc["work", "dice"] == 1
+    assert scans.loc["raw", "dice"] == pytest.approx(2 / 3)
+    assert scans.loc["raw", "id_rate_verse"] == pytest.approx(2 / 3)
+    assert 0.8 < scans.loc["ceiling", "dice"] < 1
+    assert scans.loc["ceiling", "id_rate_strict"] == 1
+
+
+def test_complete_is_judged_by_the_border_of_the_scan_in_every_space(case: Path) -> None:
+    vertebrae = run(case)["vertebra"]
+    assert set(vertebrae.loc[vertebrae["label"] == "T12", "complete"]) == {False}
+    assert set(vertebrae.loc[vertebrae["label"] != "T12", "complete"]) == {True}
+    assert vertebrae["complete"].dtype == bool
+
+
+def test_the_flag_of_the_decoding_is_carried_but_not_by_the_ceiling(case: Path) -> None:
+    scans = run(case)["scan"].set_index("space")
+    assert scans["flagged"].to_dict() == {"work": True, "raw": True, "input": True, "ceiling": False}
+
+
+def test_without_the_input_grid_two_spaces_remain_and_seg_is_not_needed(case: Path) -> None:
+    (case / "test/a_seg.nii.gz").unlink()
+    assert run(case, input_grid=False)["scan"]["space"].tolist() == ["work", "raw"]
+
+
+def test_tolerances_come_from_the_configuration(case: Path) -> None:
+    scans = run(case, surface_tolerances_mm=[0.5])["scan"]
+    assert "nsd_0.5mm" in scans
+    assert "nsd_1mm" not in scans
+
+
+def test_a_run_record_lies_beside_the_table(case: Path) -> None:
+    run(case)
+    record = json.loads((case / "out/a.run.json").read_text())
+    assert record["stage"] == "evaluate"
+    assert set(record["inputs"]) >= {"a.nii.gz", "raw_msk.nii.gz", "a_seg.nii.gz", "a_scan.json"}
+
+
+def test_a_prediction_on_another_grid_is_refused(case: Path) -> None:
+    write_volume(case / "test/a_work.nii.gz", Volume(np.zeros((12, 8, 9), np.uint8), WORKING))
+    with pytest.raises(InputError, match=r"a_work\.nii\.gz: expected the grid of the truth"):
+        run(case)
+    assert not (case / "out/a.tsv").exists()
+
+
+def test_scan_facts_without_the_flag_are_refused(case: Path) -> None:
+    files.write_json(case / "test/a_scan.json", {"margin": 3})
+    with pytest.raises(DatasetError, match="key `uncertain`"):
+        run(case)
+
+
+def test_the_truth_of_another_scan_is_refused(case: Path) -> None:
+    write_volume(case / "raw_msk.nii.gz", Volume(np.zeros((9, 16, 16), np.uint8), SOURCE))
+    with pytest.raises(InputError, match="raw_msk"):
+        run(case)

@@ -72,7 +72,7 @@ class Validator:
         found = raw_labels(posterior, threshold=self.inference.spine_threshold)
         side = self.spacing_mm
         rows = score_case(indices_to_codes(case.labels), indices_to_codes(found), (side, side, side), surfaces=False)
-        true = rows[(rows["scope"] == "vertebra") & rows["truth"].astype(bool)]
-        binary = float(rows.loc[rows["scope"] == "scan", "binary_dice"].iloc[0])
-        scan = (0.0, 0.0) if np.isnan(binary) else (binary, 1.0)
-        return torch.tensor([true["dice"].sum(), true["hit_verse"].sum(), len(true), *scan])
+        scan = rows.loc[rows["scope"] == "scan"].iloc[0]
+        count, binary = int(scan["n_truth"]), float(scan["binary_dice"])
+        means = [float(scan["dice"]), float(scan["id_rate_verse"])] if count else [0.0, 0.0]
+        return torch.tensor([*(mean * count for mean in means), count, *((0, 0) if np.isnan(binary) else (binary, 1))])

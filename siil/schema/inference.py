@@ -13,13 +13,18 @@ class Decode(Section):
     """Explicit-duration Viterbi along the centreline (method.md, section 12)."""
 
     enabled: bool = Field(description="false: the label of a voxel is the network's arg max")
-    evidence_weight: float = Field(gt=0, description="weight of a cross-section's evidence against the priors")
-    duration_weight: float = Field(ge=0, description="weight of the anatomical durations")
-    duration_sigma: float = Field(gt=0, description="relative standard deviation of a duration")
+    evidence_weight: float = Field(gt=0, description="weight of log evidence, nats per nat and mm of centreline")
+    duration_weight: float = Field(ge=0, description="weight of the log probability of a duration, nats per nat")
+    duration_sigma: float = Field(gt=0, description="standard deviation of a duration over its anatomical mean")
+    scale_sigma: float = Field(gt=0, description="standard deviation of the log of a patient's size over the average")
+    disc_weight: float = Field(ge=0, description="a change of label in a complete gap between bodies gains this, nats")
     distance_mm: float = Field(gt=0, description="a voxel loses 1 nat per this distance from a label's interval, mm")
-    prior_t13: float = Field(description="log prior of a T13")
-    prior_l6: float = Field(description="log prior of an L6")
-    prior_no_t12: float = Field(description="log prior of a missing T12")
+    prior_t13: float = Field(le=0, description="log prior of a T13, nats")
+    prior_l6: float = Field(le=0, description="log prior of an L6, nats")
+    prior_no_t12: float = Field(le=0, description="log prior of a missing T12, nats")
+    prior_outside: float = Field(
+        le=0, description="log prior that O_R misses the spine above a first label other than C1 or below one above L5"
+    )
     uncertain_margin: float = Field(ge=0, description="runner-up closer than this: enumeration uncertain, nats")
 
 
@@ -29,7 +34,8 @@ class Inference(Section):
     overlap: float = Field(ge=0, lt=1, description="share of a window covered by the next one")
     blending: Literal["gaussian", "hann"] = Field(description="weights of a window's voxels")
     batch_size: int = Field(ge=1, description="windows per forward pass")
-    spine_threshold: float = Field(gt=0, lt=1, description="O_R above: spine")
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(description="Lightning Fabric's name")
+    spine_threshold: float = Field(ge=0.1, lt=1, description="O_R above: spine")
     flip: bool = Field(description="test-time front-back and up-down flips; off, they do not pay")
     min_volume_mm3: float = Field(ge=0, description="smaller vertebrae are dropped, mm3")
     decode: Decode

@@ -1,0 +1,114 @@
+"""From the decoded sequence to voxels: every spine voxel takes the best vertebra (method.md, section 12).
+
+A voxel's score for a vertebra is log p(v) - distance to its interval / distance_mm. p(v) is read through what
+the network says *inside* that interval: where it calls a whole vertebra by another name (a shift by one over half of a
+scan), its borders are right even though its names are not, so the posterior is compared with the interval's own mean
+posterior. With consistent evidence this is the probability of the label itself. Then each vertebra becomes one
+connected component; fragments go to the vertebra that they touch most, so that no holes appear; what touches none, and
+what is too small, becomes background.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import cc3d
+import numpy as np
+
+from siil.anatomy import CLASSES
+from siil.inference.evidence import STEP_MM, Evidence
+from siil.inference.posterior import Posterior
+from siil.inference.sequence import Level, Sequence
+
+_FLOOR = 1e-3
+_OWN = 0.1
+"""Share of a level's own name in its profile, whatever the network says there."""
+
+
+def assign(
+    posterior: Posterior, evidence: Evidence, sequence: Sequence, *, threshold: float, distance_mm: float
+) -> np.ndarray:
+    """[Z, Y, X] uint8 internal indices: the best level for every voxel with O_R > `threshold`."""
+    labels = np.zeros(posterior.spine.shape, np.uint8)
+    if not sequence.levels:
+        return labels
+    spine = posterior.spine.reshape(-1)[posterior.index].astype(np.float32)
+    chosen = np.flatnonzero((spine > threshold) & evidence.inside)
+    classes = posterior.classes[chosen].astype(np.float32)
+    at = evidence.arclength_mm[chosen]
+    names = [level.index for level in sequence.levels]
+    scores = [
+        np.log(classes @ _profile(level, evidence) + _FLOOR)
+        - _distance(at, level.start_mm, level.stop_mm) / distance_mm
+        for level in sequence.levels
+    ]
+    first, last = sequence.levels[0].start_mm, sequence.levels[-1].stop_mm
+    outside = np.maximum(first - at, at - last)  # above the first or below the last interval
+    background = np.zeros(CLASSES, np.float32)
+    background[0] = 1
+    scores.append(np.where(outside > 0, np.log(classes @ background + _FLOOR), -np.inf))
+    best = np.stack(scores).argmax(axis=0)
+    labels.reshape(-1)[posterior.index[chosen]] = np.array([*names, 0], np.uint8)[best]
+    return labels
+
+
+def _profile(level: Level, evidence: Evidence) -> np.ndarray:
+    """[K] float32: how much each class of the network speaks for this level; at most 1."""
+    bins = (np.arange(len(evidence.share)) + 0.5) * STEP_MM
+    middle = 0.5 * (level.start_mm + level.stop_mm)
+    reach = max(0.3 * (level.stop_mm - level.start_mm), 1.0)  # without the ends, where the neighbours begin
+    core = np.abs(bins - middle) <= reach
+    says = evidence.share[core].mean(axis=0) if core.any() else np.zeros(CLASSES)
+    says[0] = 0
+    says = says / max(float(says.sum()), 1e-6)
+    says[level.index] += _OWN
+    return (says / says.max()).astype(np.float32)
+
+
+def _distance(at: np.ndarray, start: float, stop: float) -> np.ndarray:
+    return np.maximum(np.maximum(start - at, at - stop), 0).astype(np.float32)
+
+
+def one_component_each(labels: np.ndarray, *, min_voxels: float) -> np.ndarray:
+    """Labels with one 26-connected component per label, none smaller than `min_voxels`. Input [Z, Y, X] uint8."""
+    if not labels.any():
+        return labels
+    parts, count = cc3d.connected_components(labels, connectivity=26, return_N=True)
+    sizes = np.bincount(parts.reshape(-1), minlength=count + 1)
+    label_of = np.zeros(count + 1, np.uint8)
+    label_of[parts.reshape(-1)] = labels.reshape(-1)
+    keep = np.zeros(count + 1, bool)
+    for label in np.unique(label_of[1:]):
+        mine = np.flatnonzero(label_of == label)
+        mine = mine[mine > 0]
+        largest = mine[sizes[mine].argmax()]
+        keep[largest] = sizes[largest] >= min_voxels
+    owner = np.where(keep, label_of, 0).astype(np.uint8)
+    waiting = ~keep
+    waiting[0] = False
+    for _ in range(3):  # a fragment may touch a vertebra only through another fragment
+        if not waiting.any():
+            break
+        touched = _most_touched(parts, owner, waiting)
+        owner = np.where(touched > 0, touched, owner)
+        waiting &= touched == 0
+        if not touched.any():
+            break
+    return owner[parts]
+
+
+def _most_touched(parts: np.ndarray, owner: np.ndarray, waiting: np.ndarray) -> np.ndarray:
+    """[parts] uint8: for each waiting part the label with which it shares most neighbouring voxels, or 0."""
+    places = np.argwhere(waiting[parts])
+    if not len(places):
+        return np.zeros(len(owner), np.uint8)
+    padded = np.pad(owner[parts], 1)
+    mine = parts[tuple(places.T)].astype(np.int64)
+    counts = np.zeros(len(owner) * CLASSES, np.int64)
+    for step in product((-1, 0, 1), repeat=3):
+        label = padded[tuple((places + 1 + step).T)]
+        counts += np.bincount(mine * CLASSES + label, minlength=len(counts))
+    table = counts.reshape(len(owner), CLASSES)
+    table[:, 0] = 0
+    best = table.argmax(axis=1)
+    return np.where(table.any(axis=1), best, 0).astype(np.uint8)

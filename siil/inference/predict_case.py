@@ -1,0 +1,154 @@
+"""From a scan on the working grid to everything that is known about it: the glue of stages `test` and `predict`.
+
+normalise -> slide -> raw labels; posterior -> sequence -> labels -> components -> back to the input's grid -> measures.
+Training's validation uses only slide and raw_labels. Nothing here reads or writes a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from siil.anatomy import BY_INDEX, indices_to_codes
+from siil.geometry import Geometry
+from siil.grid import Volume
+from siil.inference import vertebrae
+from siil.inference.assign import assign, one_component_each
+from siil.inference.centreline import Centreline
+from siil.inference.fuse import raw_labels
+from siil.inference.posterior import Posterior
+from siil.inference.sequence import EMPTY, Enumeration, Level, Sequence, decode_sequence
+from siil.inference.soft_maps import soft_maps
+from siil.inference.vertebrae import Finding
+from siil.preprocess import normalise
+from siil.schema.inference import Inference
+from siil.undo import undo_soft
+
+if TYPE_CHECKING:
+    import torch
+
+    from siil.model.network import Network
+
+
+class Trained(Protocol):
+    """What must be known of the weights; siil.model.weights.Weights has it."""
+
+    @property
+    def patch_vox(self) -> tuple[int, int, int]: ...
+    @property
+    def window_hu(self) -> tuple[float, float]: ...
+    @property
+    def activation(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """All outputs for one scan.
+
+    seg: uint8 VerSe codes on the input's own grid. work, raw: the same on the working grid, decoded and by the network
+    alone. findings: per vertebra, from the head down. sequence: enumeration and its rivals. posterior, centreline: what
+    they came from.
+    """
+
+    seg: Volume
+    work: Volume
+    raw: Volume
+    findings: tuple[Finding, ...]
+    sequence: Sequence
+    posterior: Posterior
+    centreline: Centreline | None
+
+
+def predict_case(
+    network: Network,
+    image: Volume,
+    geometry: Geometry,
+    *,
+    weights: Trained,
+    inference: Inference,
+    device: torch.device | str,
+) -> Prediction:
+    """Segment and label one scan.
+
+    Args:
+        network: on `device`.
+        image: int16 HU on the working grid of the weights.
+        geometry: the way from the input's grid to the working grid.
+        weights: patch, HU window and activation that the network was trained with.
+        inference: settings.
+        device: where the windows are computed.
+    """
+    from siil.inference.sliding_window import slide  # torch comes with it
+
+    posterior = slide(
+        network,
+        normalise(image.array, weights.window_hu),
+        patch_vox=weights.patch_vox,
+        inference=inference,
+        device=device,
+        precision=inference.precision,
+        activation=weights.activation,
+        flip=inference.flip,
+    )
+    return interpret(posterior, image, geometry, inference=inference)
+
+
+def interpret(posterior: Posterior, image: Volume, geometry: Geometry, *, inference: Inference) -> Prediction:
+    """Everything after the network: labels, the way back to the input's grid, measures."""
+    spacing = image.grid.spacing_mm[0]
+    raw = raw_labels(posterior, threshold=inference.spine_threshold)
+    labels, sequence, centreline = decode_labels(posterior, raw, spacing_mm=spacing, inference=inference)
+    present = set(np.unique(labels).tolist())
+    levels = {level.index: level for level in sequence.levels if level.index in present}
+    confidences = vertebrae.mask_confidences(posterior, labels)
+    if inference.decode.enabled:
+        confidences = {index: level.confidence for index, level in levels.items()}
+    seg = undo_soft(soft_maps(posterior, labels, threshold=inference.spine_threshold), geometry)
+    findings = vertebrae.measure(
+        seg,
+        working_mm=spacing,
+        levels=levels if inference.decode.enabled else {},
+        confidences=confidences,
+        mean_hu=vertebrae.mask_means(image.array, labels),
+        directions=vertebrae.spine_directions(centreline, levels),
+    )
+    return Prediction(
+        seg=seg,
+        work=Volume(indices_to_codes(labels), image.grid),
+        raw=Volume(indices_to_codes(raw), image.grid),
+        findings=findings,
+        sequence=sequence,
+        posterior=posterior,
+        centreline=centreline,
+    )
+
+
+def decode_labels(
+    posterior: Posterior, raw: np.ndarray, *, spacing_mm: float, inference: Inference
+) -> tuple[np.ndarray, Sequence, Centreline | None]:
+    """Labels [Z, Y, X] (internal indices), one component per vertebra, and the sequence that they follow."""
+    least = inference.min_volume_mm3 / spacing_mm**3
+    if not inference.decode.enabled:
+        labels = one_component_each(raw, min_voxels=least)
+        names = tuple(BY_INDEX[k].name for k in np.unique(labels).tolist() if k)
+        bare = Sequence((), (Enumeration(names, 0.0),), None, False, "decoding is switched off", 1.0, False, False)
+        return labels, bare, None
+    sequence, centreline, evidence = decode_sequence(posterior, spacing_mm=spacing_mm, decode=inference.decode)
+    if evidence is None or not sequence.levels:
+        return np.zeros_like(raw), EMPTY, centreline
+    labels = assign(
+        posterior,
+        evidence,
+        sequence,
+        threshold=inference.spine_threshold,
+        distance_mm=inference.decode.distance_mm,
+    )
+    return one_component_each(labels, min_voxels=least), sequence, centreline
+
+
+def visible_levels(prediction: Prediction) -> tuple[Level, ...]:
+    """Levels of the sequence that own voxels."""
+    names = {finding.name for finding in prediction.findings}
+    return tuple(level for level in prediction.sequence.levels if BY_INDEX[level.index].name in names)

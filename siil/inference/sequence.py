@@ -1,0 +1,233 @@
+"""Which vertebrae a scan shows: whole-scan decoding along the spine (method.md, section 12).
+
+posterior -> centreline -> evidence per cross-section -> explicit-duration Viterbi over strictly ordered labels, with
+anatomical durations for a range of patient scales, priors for T13, L6 and a missing T12, cut vertebrae at the scan's
+ends and nothing beyond C1 and the sacrum -> intervals, rivals and their scores. inference/assign.py then gives each
+voxel its label. An enumeration is a rival if the middle of some well-visible vertebra carries another label in it; the
+margin is the difference of the scores, and a small one is reported as uncertain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage, special
+
+from siil.anatomy import BY_INDEX, BY_NAME, VERTEBRAE
+from siil.inference.centreline import Centreline, find_centreline
+from siil.inference.evidence import STEP_MM, Evidence, gather_evidence
+from siil.inference.morphometry import PITCH_MM
+from siil.inference.posterior import Posterior
+from siil.inference.viterbi import NEVER, Chain, Interval, Lattice, Through
+from siil.schema.inference import Decode
+
+_SCALES = 1.06 ** np.arange(-5, 6)
+"""Patients from 0.75 to 1.34 times the average adult."""
+_LONGEST_MM = 64.0
+_RIVALS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One vertebra of the decoded sequence.
+
+    index: internal index. start_mm, stop_mm: its part of the centreline. confidence: 0 to 1, against all other labels
+    and against none at its middle. cut: its part ends at the scan's border, shorter than it should be.
+    expected_mm: its pitch in this patient. network: the index that the network alone says most.
+    """
+
+    index: int
+    start_mm: float
+    stop_mm: float
+    confidence: float
+    cut: bool
+    expected_mm: float
+    network: int
+
+
+@dataclass(frozen=True, slots=True)
+class Enumeration:
+    """One way to name the vertebrae of the scan.
+
+    names: from the head down. score: in nats. changes: for a rival, which vertebrae of the best one it calls what.
+    """
+
+    names: tuple[str, ...]
+    score: float
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """The decoded sequence. levels from the head down; candidates[0] is it, then its rivals, best first.
+
+    margin: nats to the best rival, None without one. uncertain, reason: what the user is told. scale: patient's size.
+    above, below: there is nothing (or no vertebra) before the first, after the last level.
+    """
+
+    levels: tuple[Level, ...]
+    candidates: tuple[Enumeration, ...]
+    margin: float | None
+    uncertain: bool
+    reason: str
+    scale: float
+    above: bool
+    below: bool
+
+
+EMPTY = Sequence((), (), None, True, "no vertebra was found", 1.0, True, True)
+
+
+def decode_sequence(
+    posterior: Posterior, *, spacing_mm: float, decode: Decode
+) -> tuple[Sequence, Centreline | None, Evidence | None]:
+    """The sequence of vertebrae along the spine, with the centreline and the evidence that it came from."""
+    centreline = find_centreline(posterior, spacing_mm)
+    if centreline is None:
+        return EMPTY, None, None
+    evidence = gather_evidence(posterior, centreline, spacing_mm)
+    lattice = build_lattice(evidence, decode)
+    if lattice.best() <= lattice.without():
+        return EMPTY, centreline, evidence
+    return _read(lattice, evidence, decode), centreline, evidence
+
+
+def build_lattice(evidence: Evidence, decode: Decode) -> Lattice:
+    """The decoding problem of a scan: emissions, durations and priors in nats."""
+    emission = decode.evidence_weight * STEP_MM * evidence.log_share
+    mean = PITCH_MM[1:] * _SCALES[:, None]  # [G, N]
+    sigma = decode.duration_sigma * mean
+    sigma[:, :2] *= 2  # C1 and C2 overlap: where one ends is a convention
+    lasts = (np.arange(round(_LONGEST_MM / STEP_MM)) + 1) * STEP_MM
+    z = (lasts - mean[..., None]) / sigma[..., None]
+    # beyond 2.5 sigma the price grows linearly: a compression fracture is rare, not impossible
+    price = np.where(np.abs(z) < 2.5, 0.5 * z**2, 2.5 * np.abs(z) - 3.125)
+    return Lattice(
+        chain=_chain(decode),
+        emission=emission[:, 1:],
+        nothing=emission[:, 0],
+        full=-decode.duration_weight * price,
+        cut=decode.duration_weight * np.maximum(special.log_ndtr(-z), -2.5 * np.abs(z)),
+        border=decode.disc_weight * disc_evidence(evidence.body_mm2),
+        scale=-0.5 * (np.log(_SCALES) / decode.scale_sigma) ** 2,
+    )
+
+
+def disc_evidence(body_mm2: np.ndarray) -> np.ndarray:
+    """[S + 1] in [-1, 1]: how much less bone than around there is before the canal at each position, mean 0."""
+    smooth = ndimage.gaussian_filter1d(body_mm2, 2.0 / STEP_MM, mode="nearest")
+    around = ndimage.maximum_filter1d(smooth, int(28 / STEP_MM) | 1, mode="nearest")
+    seen = around > 0.1 * max(float(around.max()), 1e-6)
+    dip = np.where(seen, 1 - smooth / np.maximum(around, 1e-6), 0.0)
+    centred = np.where(seen, dip - (dip[seen].mean() if seen.any() else 0.0), 0.0)
+    return np.interp(np.arange(len(centred) + 1), np.arange(len(centred)) + 0.5, centred)
+
+
+def _chain(decode: Decode) -> Chain:
+    at = {v.name: v.index - 1 for v in VERTEBRAE}
+    follows: list[tuple[tuple[int, float], ...]] = [((n - 1, 0.0),) if n else () for n in range(len(VERTEBRAE))]
+    follows[at["T13"]] = ((at["T12"], decode.prior_t13),)
+    follows[at["L1"]] = ((at["T12"], 0.0), (at["T13"], 0.0), (at["T11"], decode.prior_no_t12))
+    follows[at["L6"]] = ((at["L5"], decode.prior_l6),)
+    opens_cut = np.zeros(len(VERTEBRAE))
+    opens_cut[at["T13"]], opens_cut[at["L6"]] = decode.prior_t13, decode.prior_l6
+    opens = opens_cut + decode.prior_outside
+    opens[at["C1"]] = 0.0
+    closes = np.full(len(VERTEBRAE), decode.prior_outside)
+    closes[[at["L5"], at["L6"]]] = 0.0
+    return Chain(tuple(follows), opens, closes, opens_cut, np.zeros(len(VERTEBRAE)))
+
+
+def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
+    scale, intervals = lattice.path()
+    through = [lattice.through(interval) for interval in intervals]
+    levels = tuple(
+        _level(interval, other, scale, lattice.bins, evidence)
+        for interval, other in zip(intervals, through, strict=True)
+    )
+    visible = [n for n, level in enumerate(levels) if level.stop_mm - level.start_mm > 0.6 * level.expected_mm]
+    visible = visible or [int(np.argmax([level.stop_mm - level.start_mm for level in levels]))]
+    best = lattice.best()
+    rivals = _rivals(lattice, [(intervals[n], through[n]) for n in visible])
+    margin = max(0.0, best - rivals[0].score) if rivals else None
+    uncertain = margin is not None and margin < decode.uncertain_margin
+    reason = f"{span(rivals[0].names)} ({rivals[0].changes[0]}) is {margin:.1f} nats behind" if uncertain else ""
+    return Sequence(
+        levels=levels,
+        candidates=(Enumeration(_names(intervals, lattice.bins), best), *rivals),
+        margin=margin,
+        uncertain=uncertain,
+        reason=reason,
+        scale=float(_SCALES[scale]),
+        above=intervals[0].start > 0,
+        below=intervals[-1].stop < lattice.bins,
+    )
+
+
+def _level(interval: Interval, through: Through, scale: int, bins: int, evidence: Evidence) -> Level:
+    expected = float(PITCH_MM[interval.label + 1] * _SCALES[scale])
+    lasted = (interval.stop - interval.start) * STEP_MM
+    at_border = interval.start == 0 or interval.stop == bins
+    chances = special.softmax([*through.score, through.nothing])
+    return Level(
+        index=interval.label + 1,
+        start_mm=interval.start * STEP_MM,
+        stop_mm=interval.stop * STEP_MM,
+        confidence=float(chances[interval.label]),
+        cut=at_border and lasted < 0.85 * expected,
+        expected_mm=expected,
+        network=int(evidence.share[interval.start : interval.stop, 1:].mean(axis=0).argmax()) + 1,
+    )
+
+
+def _rivals(lattice: Lattice, pieces: list[tuple[Interval, Through]]) -> tuple[Enumeration, ...]:
+    """The best enumerations that give one of the `pieces` another name, best first; one per set of changes."""
+    options = [
+        (score, label, *other.where[label].tolist())
+        for piece, other in pieces
+        for label, score in enumerate(other.score)
+        if label != piece.label and score > NEVER / 2
+    ]
+    found: dict[tuple[str, ...], Enumeration] = {}
+    for score, label, scale, start, stop in sorted(options, reverse=True):
+        before, after = lattice.head(scale, label, start), lattice.tail(scale, label, stop)
+        path = (*before, Interval(label, start, stop), *after)
+        changes = _changes([piece for piece, _ in pieces], path)
+        found.setdefault(changes, Enumeration(_names(path, lattice.bins), float(score), changes))
+        if len(found) == _RIVALS:
+            break
+    return tuple(found.values())
+
+
+def _changes(pieces: list[Interval], path: tuple[Interval, ...]) -> tuple[str, ...]:
+    changed = []
+    for piece in pieces:
+        spot = (piece.start + piece.stop) // 2
+        there = next((i.label for i in path if i.start <= spot < i.stop), None)
+        if there != piece.label:
+            name = "nothing" if there is None else BY_INDEX[there + 1].name
+            changed.append(f"{BY_INDEX[piece.label + 1].name} as {name}")
+    return tuple(changed)
+
+
+def _names(path: tuple[Interval, ...], bins: int) -> tuple[str, ...]:
+    """Names from the head down, without slivers at the scan's borders."""
+    least_mm = 0.25 * PITCH_MM
+    return tuple(
+        BY_INDEX[i.label + 1].name
+        for i in path
+        if len(path) == 1 or (i.start > 0 and i.stop < bins) or (i.stop - i.start) * STEP_MM >= least_mm[i.label + 1]
+    )
+
+
+def span(names: tuple[str, ...]) -> str:
+    """`T9-L5`, with what is unusual in between: `T9-L5 (with T13)`."""
+    if not names:
+        return "nothing"
+    unusual = [f"with {name}" for name in ("T13", "L6") if name in names]
+    indices = [BY_NAME[name].index for name in names]
+    if indices[0] < BY_NAME["T12"].index < indices[-1] and "T12" not in names:
+        unusual.append("without T12")
+    ends = names[0] if len(names) == 1 else f"{names[0]}-{names[-1]}"
+    return f"{ends} ({', '.join(unusual)})" if unusual else ends

@@ -1,0 +1,144 @@
+"""What is reported per vertebra: measured on the label map on the scan's own grid, the one that users get.
+
+After inference/sequence.py and the way back to the input's grid. Millimetres are LPS world coordinates of the input;
+HU come from the working image. A vertebra is cut when its mask reaches the scan's border, or when the sequence says
+that the border of the scan ends it early.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from siil.anatomy import BY_CODE, BY_NAME
+from siil.grid import Volume
+from siil.inference.body import body_centre, body_height_mm
+from siil.inference.centreline import Centreline
+from siil.inference.posterior import Posterior
+from siil.inference.sequence import Level
+
+LOW_CONFIDENCE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One vertebra of a scan. code: VerSe. Centres in mm are (x, y, z) in LPS; body_vox is (x, y, z) of the image.
+
+    flags: cut, low_confidence, renamed (the network alone says otherwise), long and short (against its neighbours:
+    two vertebrae merged, or one split, is suspected).
+    """
+
+    name: str
+    code: int
+    confidence: float
+    centroid_mm: tuple[float, float, float]
+    body_mm: tuple[float, float, float]
+    body_vox: tuple[float, float, float]
+    volume_mm3: float
+    height_mm: float
+    mean_hu: float
+    complete: bool
+    flags: tuple[str, ...]
+
+
+def measure(
+    seg: Volume,
+    *,
+    working_mm: float,
+    levels: dict[int, Level],
+    confidences: dict[int, float],
+    mean_hu: dict[int, float],
+    directions: dict[int, np.ndarray],
+) -> tuple[Finding, ...]:
+    """Measure every vertebra of a label map (VerSe codes, the input's own grid), from the head down.
+
+    Args:
+        seg: uint8 label map.
+        working_mm: spacing of the working grid; how near a border is told apart.
+        levels: internal index -> its level of the decoded sequence; empty without decoding.
+        confidences, mean_hu, directions: per internal index; directions are LPS (x, y, z) unit vectors along the spine.
+    """
+    found = []
+    boxes = ndimage.find_objects(seg.array)
+    for code, box in enumerate(boxes, start=1):
+        if box is None or code not in BY_CODE:
+            continue
+        index = BY_CODE[code].index
+        rim = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in box)
+        mask = seg.array[rim] == code
+        start = np.array([s.start for s in rim])
+        spacing = seg.grid.spacing_mm
+        centre = body_centre(mask, spacing, index=index)
+        cosines = np.reshape(seg.grid.direction, (3, 3))
+        along = (cosines.T @ directions.get(index, np.array([0.0, 0.0, 1.0])))[::-1]
+        level = levels.get(index)
+        cut = touches_border(box, seg, working_mm) or (level is not None and level.cut)
+        body_vox = (centre + start)[::-1]
+        found.append(
+            Finding(
+                name=BY_CODE[code].name,
+                code=code,
+                confidence=confidences.get(index, 0.0),
+                centroid_mm=_world(seg, (np.argwhere(mask).mean(axis=0) + start)[::-1]),
+                body_mm=_world(seg, body_vox),
+                body_vox=(float(body_vox[0]), float(body_vox[1]), float(body_vox[2])),
+                volume_mm3=float(mask.sum()) * float(np.prod(spacing)),
+                height_mm=body_height_mm(mask, spacing, centre=centre, along=along),
+                mean_hu=mean_hu.get(index, float("nan")),
+                complete=not cut,
+                flags=_flags(index, level, cut, confidences.get(index, 0.0)),
+            )
+        )
+    return tuple(sorted(found, key=lambda finding: BY_NAME[finding.name].index))
+
+
+def touches_border(box: tuple[slice, ...], seg: Volume, working_mm: float) -> bool:
+    """Does a mask's box reach the scan's border? Within a voxel, or half a working voxel, which rounding may hide."""
+    for span, size, spacing in zip(box, seg.array.shape, seg.grid.spacing_mm, strict=True):
+        near = int(0.5 * working_mm / spacing)
+        if span.start <= near or span.stop >= size - near:
+            return True
+    return False
+
+
+def mask_confidences(posterior: Posterior, labels: np.ndarray) -> dict[int, float]:
+    """Mean probability of a label over its own voxels, per internal index: the network's confidence, undecoded."""
+    at = labels.reshape(-1)[posterior.index]
+    return {int(k): float(posterior.classes[at == k, k].astype(np.float32).mean()) for k in np.unique(at) if k > 0}
+
+
+def mask_means(image: np.ndarray, labels: np.ndarray) -> dict[int, float]:
+    """Mean of `image` over each label, per internal index."""
+    counts = np.bincount(labels.reshape(-1))
+    sums = np.bincount(labels.reshape(-1), weights=image.reshape(-1).astype(np.float64))
+    return {int(k): float(sums[k] / counts[k]) for k in np.flatnonzero(counts) if k > 0}
+
+
+def spine_directions(centreline: Centreline | None, levels: dict[int, Level]) -> dict[int, np.ndarray]:
+    """LPS (x, y, z) unit vectors along the spine at the middle of each level, per internal index."""
+    if centreline is None or not levels:
+        return {}
+    middles = np.array([0.5 * (level.start_mm + level.stop_mm) for level in levels.values()])
+    return dict(zip(levels, centreline.direction(middles)[:, ::-1], strict=True))
+
+
+def _flags(index: int, level: Level | None, cut: bool, confidence: float) -> tuple[str, ...]:
+    flags = ["cut"] if cut else []
+    if confidence < LOW_CONFIDENCE:
+        flags.append("low_confidence")
+    if level is not None:
+        if level.network != index:
+            flags.append("renamed")
+        ratio = (level.stop_mm - level.start_mm) / level.expected_mm
+        if not cut and ratio > 1.5:
+            flags.append("long")
+        if not cut and ratio < 0.6:
+            flags.append("short")
+    return tuple(flags)
+
+
+def _world(seg: Volume, voxel_xyz: np.ndarray) -> tuple[float, float, float]:
+    x, y, z = (seg.grid.matrix @ np.append(voxel_xyz, 1.0))[:3]
+    return float(x), float(y), float(z)

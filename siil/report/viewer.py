@@ -1,0 +1,186 @@
+"""The interactive viewer: a CT with label maps, three planes and 3D, inside an HTML page that needs no network.
+
+Used by the report (a few scans of an experiment) and by `siil predict` (one scan, `viewer_page`). Volumes become
+gzipped NIfTI in base64, cut to the spine and coarsened to a budget of voxels; niivue (siil/report/assets) shows them.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import SimpleITK as sitk
+
+from siil.grid import TO_LPS
+from siil.provenance import RESEARCH_USE
+from siil.report.colours import niivue_labels
+from siil.volume import Volume, from_sitk, to_sitk
+
+ASSETS = Path(__file__).resolve().parent / "assets"
+REPORT_VOXELS = 3_000_000
+"""Budget of one scan in the report, where several share a page."""
+PAGE_VOXELS = 12_000_000
+"""Budget of the page of one scan."""
+MARGIN_MM = 35.0
+HU_STEP = 8
+"""HU are rounded to this: it halves the page and is invisible in any window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A label map over the CT. `kind` is labels (VerSe codes) or differences (0 or 1)."""
+
+    name: str
+    kind: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerScan:
+    """A scan ready to be inlined: `ct` and the layers' `data` are base64 of .nii.gz."""
+
+    title: str
+    ct: str
+    layers: tuple[Layer, ...]
+    spacing_mm: tuple[float, float, float]
+
+    def to_json(self) -> str:
+        """JSON for a script element: no `<` in it, whatever the names say."""
+        entry = {
+            "title": self.title,
+            "ct": self.ct,
+            "layers": [{"name": layer.name, "kind": layer.kind, "data": layer.data} for layer in self.layers],
+        }
+        return json.dumps(entry).replace("<", "\\u003c")
+
+
+def viewer_scan(*, title: str, ct: Volume, labels: Mapping[str, Volume], max_voxels: int) -> ViewerScan:
+    """A scan for the viewer.
+
+    Args:
+        title: shown above the viewer.
+        ct: HU.
+        labels: name -> VerSe codes, on any grid that overlaps the CT's. When they are exactly two, a layer with the
+            voxels where they differ is added.
+        max_voxels: the volumes are coarsened until they have at most this many voxels.
+    """
+    image = to_sitk(Volume(np.clip(ct.array, -1024, 3000).astype(np.int16), ct.grid))
+    maps = [_onto(image, to_sitk(Volume(volume.array.astype(np.uint8), volume.grid))) for volume in labels.values()]
+    image = _trim(image, maps)
+    small = _coarsen(image, max_voxels)
+    hu = from_sitk(small)
+    rounded = Volume((np.rint(hu.array / HU_STEP) * HU_STEP).astype(np.int16), hu.grid)
+    shown = [from_sitk(_onto(small, volume)) for volume in maps]
+    layers = [Layer(name, "labels", _encode(volume)) for name, volume in zip(labels, shown, strict=True)]
+    if len(shown) == 2:
+        differ = (shown[0].array != shown[1].array).astype(np.uint8)
+        layers.append(Layer("where they differ", "differences", _encode(Volume(differ, hu.grid))))
+    return ViewerScan(title, _encode(rounded), tuple(layers), hu.grid.spacing_mm)
+
+
+def viewer_page(ct: Volume, labels: Volume, title: str) -> str:
+    """A self-contained HTML page that shows one segmented scan.
+
+    Args:
+        ct: HU, on the input's own grid.
+        labels: VerSe codes, on the same grid.
+        title: heading of the page, for example the name of the scan.
+    """
+    scan = viewer_scan(title=title, ct=ct, labels={"prediction": labels}, max_voxels=PAGE_VOXELS)
+    found = set(np.unique(labels.array).tolist()) - {0}
+    rows = zip(niivue_labels()["I"], niivue_labels()["labels"], _hex_colours(), strict=True)
+    legend = [(name, colour) for code, name, colour in rows if code in found]
+    return render("viewer.html.j2", title=title, scan=scan, legend=legend, coarse_mm=max(scan.spacing_mm))
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill one of the templates in assets; the texts of all assets are at hand as `asset(name)`."""
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ASSETS),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    labels = Markup(json.dumps(niivue_labels()))
+    return environment.get_template(template).render(
+        asset=lambda name: Markup(asset(name)), notice=RESEARCH_USE, label_colours=labels, **values
+    )
+
+
+@cache
+def asset(name: str) -> str:
+    """Text of an asset, safe inside a script element: `</script` is written `<\\/script`."""
+    text = (ASSETS / name).read_text(encoding="utf-8")
+    return text.replace("</script", "<\\/script") if name.endswith(".js") else text
+
+
+def _hex_colours() -> list[str]:
+    table = niivue_labels()
+    return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in zip(table["R"], table["G"], table["B"], strict=True)]
+
+
+def _trim(image: sitk.Image, maps: list[sitk.Image]) -> sitk.Image:
+    """The part of the image around everything that is labelled, with a margin; the whole where nothing is."""
+    union = sum((sitk.GetArrayViewFromImage(item) > 0 for item in maps), start=np.zeros(1, bool))
+    if not union.any():
+        return image
+    ranges = []
+    for axis, (size, spacing_mm) in enumerate(zip(image.GetSize(), image.GetSpacing(), strict=True)):
+        others = tuple(a for a in range(3) if a != 2 - axis)
+        hit = np.flatnonzero(union.any(axis=others))
+        margin = round(MARGIN_MM / spacing_mm)
+        ranges.append(slice(max(0, int(hit[0]) - margin), min(size, int(hit[-1]) + margin + 1)))
+    return image[ranges[0], ranges[1], ranges[2]]
+
+
+def _coarsen(image: sitk.Image, max_voxels: int) -> sitk.Image:
+    """The image with at most `max_voxels` voxels: the finest axes give way first, so voxels tend to cubes."""
+    size, spacing = np.array(image.GetSize(), float), np.array(image.GetSpacing())
+    if size.prod() <= max_voxels:
+        return image
+    target = spacing.min()
+    new = np.maximum(spacing, target)
+    while np.floor(size * spacing / new).prod() > max_voxels:
+        target *= 1.03
+        new = np.maximum(spacing, target)
+    kept = np.maximum(np.floor(size * spacing / new), 1)
+    smooth = image
+    for axis in range(3):
+        if new[axis] > spacing[axis] and size[axis] >= 4:
+            smooth = sitk.RecursiveGaussian(smooth, sigma=float(0.4 * new[axis]), direction=axis)
+    corner = [float(v) for v in (size * spacing - kept * new) / 2 / spacing + (new / spacing - 1) / 2]
+    return sitk.Resample(
+        smooth,
+        [int(v) for v in kept],
+        sitk.Transform(),
+        sitk.sitkLinear,
+        image.TransformContinuousIndexToPhysicalPoint(corner),
+        [float(v) for v in new],
+        image.GetDirection(),
+        -1000.0,
+        sitk.sitkInt16,
+    )
+
+
+def _onto(image: sitk.Image, labels: sitk.Image) -> sitk.Image:
+    """Labels on the image's grid, nearest neighbour."""
+    return sitk.Resample(labels, image, sitk.Transform(), sitk.sitkNearestNeighbor, 0, sitk.sitkUInt8)
+
+
+def _encode(volume: Volume) -> str:
+    """base64 of a gzipped NIfTI, the same bytes each time."""
+    image = nib.Nifti1Image(np.ascontiguousarray(volume.array.T), TO_LPS @ volume.grid.matrix)
+    image.header.set_xyzt_units("mm")
+    return base64.b64encode(gzip.compress(image.to_bytes(), compresslevel=9, mtime=0)).decode("ascii")

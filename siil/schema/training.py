@@ -22,7 +22,7 @@ class Augment(Section):
 class Train(Section):
     """Training is counted in optimiser steps; an epoch is `steps_per_epoch` of them."""
 
-    seed: int = Field(description="seed of weights, patches and augmentation")
+    seed: int = Field(ge=0, description="seed of weights, patches and augmentation")
     epochs: int = Field(ge=1, description="number of epochs")
     steps_per_epoch: int | None = Field(description="null: two patches per case and epoch, as in the paper")
     batch_size: int = Field(ge=1, description="patches per step over all processes")

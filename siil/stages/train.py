@@ -36,7 +36,7 @@ def train(
     lists: Annotated[Path, typer.Option(help="fold folder with training.txt and validation.txt")],
     output: Annotated[Path, typer.Option(help="folder for weights.safetensors, history.tsv and run.json")],
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
-    memory_gb: Annotated[float, typer.Option(help="memory for cases kept between two draws, GB")] = 4.0,
+    memory_gb: Annotated[float, typer.Option(help="memory for cases kept between two draws, GB")] = 8.0,
 ) -> None:
     """Train one network on one fold; keep the weights that are best on its validation cases.
 

@@ -109,7 +109,8 @@ class Checkpoint:
 
     def resume(self, *, fabric: Fabric, network: nn.Module, optimizer: Optimizer) -> Progress:
         """Put a matching file's state into network, optimiser and generators; else start from nothing."""
-        state = self._read()
+        with fabric.rank_zero_first():  # the first process sets a stale file aside, the others find none
+            state = self._read()
         if state is None:
             return Progress()
         network.load_state_dict(state["network"])

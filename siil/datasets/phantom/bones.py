@@ -13,6 +13,7 @@ from siil.datasets.phantom.anatomy import Anatomy, Level
 from siil.datasets.phantom.canvas import Bone, Box, Canvas
 from siil.datasets.phantom.morphometry import scaled
 from siil.datasets.phantom.shapes import Limb, dot, smooth_union
+from siil.datasets.phantom.texture import Texture
 
 JOINT_GAP_MM = 1.4
 """cartilage between two facets"""
@@ -117,14 +118,14 @@ def _carve(upper: Solid, lower: Solid) -> None:
         solid.body[place] = np.maximum(solid.body[place], bound)
 
 
-def lay_vertebrae(canvas: Canvas, anatomy: Anatomy, found: list[Solid], texture: np.ndarray) -> None:
-    """Lay every vertebra into the scan. `texture`: relative trabecular density per voxel [Z, Y, X], mean 1."""
+def lay_vertebrae(canvas: Canvas, anatomy: Anatomy, found: list[Solid], texture: Texture) -> None:
+    """Lay every vertebra into the scan. `texture`: of the trabecular bone."""
     tissue = anatomy.tissue
     for solid in found:
         whole = smooth_union(solid.body, solid.arch, SEAM_MM)
         in_body = solid.body < solid.arch
         shell = np.where(in_body, np.float32(0.55), np.float32(1.25))
-        grain = texture[solid.box]
+        grain = 1 + np.float32(0.12) * texture.box(solid.box)
         deep = np.clip(-solid.body - 2.0, 0, 3) / 3
         edge = solid.level.change.sclerosis_hu * (1 - deep)
         trabecular = np.where(in_body, tissue.trabecular_hu * grain + edge, tissue.trabecular_hu * 1.25 + 60)

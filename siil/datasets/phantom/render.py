@@ -12,7 +12,8 @@ import numpy as np
 from siil.datasets.phantom import bones, surroundings
 from siil.datasets.phantom.anatomy import Anatomy, draw_anatomy
 from siil.datasets.phantom.canvas import Canvas
-from siil.datasets.phantom.scanner import expose, slow_texture
+from siil.datasets.phantom.scanner import expose
+from siil.datasets.phantom.texture import Texture
 from siil.datasets.phantom.view import View, draw_view
 from siil.schema.phantom import PhantomRecipe
 
@@ -37,10 +38,10 @@ def render(anatomy: Anatomy, view: View) -> Scan:
     """Render one view of one patient."""
     canvas = Canvas(shape=view.shape, spacing_mm=view.spacing_mm, origin_mm=np.array(view.origin_mm))
     rng = np.random.default_rng(anatomy.texture_seed)
-    surroundings.lay(canvas, anatomy, view, grain=slow_texture(rng, canvas, length_mm=14.0))
+    surroundings.lay(canvas, anatomy, view, grain=Texture(rng, canvas, length_mm=14.0))
     solids = bones.solids(canvas, anatomy)
     mask, complete = bones.label(canvas, solids)
-    bones.lay_vertebrae(canvas, anatomy, solids, 1 + 0.12 * slow_texture(rng, canvas, length_mm=4.0))
+    bones.lay_vertebrae(canvas, anatomy, solids, Texture(rng, canvas, length_mm=4.0))
     return Scan(anatomy, view, expose(canvas, view), mask, _centroids(anatomy, view, mask, complete), complete)
 
 
@@ -60,7 +61,7 @@ def _centroids(
             continue
         if level.name == "C1":
             if complete["C1"]:
-                found["C1"] = tuple(float(v) for v in np.argwhere(mask == level.code).mean(axis=0))
+                found["C1"] = _mask_centre(mask, level.code)
             continue
         offset = level.place.centre_mm - np.array(view.origin_mm)
         index = offset[::-1] / np.array(view.spacing_mm)
@@ -69,3 +70,9 @@ def _centroids(
         if inside and mask[tuple(nearest)] == level.code:
             found[level.name] = tuple(float(v) for v in index)
     return found  # type: ignore[return-value]
+
+
+def _mask_centre(mask: np.ndarray, code: int) -> tuple[float, float, float]:
+    slices = np.flatnonzero([(part == code).any() for part in mask])
+    place = np.argwhere(mask[slices[0] : slices[-1] + 1] == code).mean(axis=0)
+    return float(place[0] + slices[0]), float(place[1]), float(place[2])

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
-from siil.datasets.phantom import skeleton, soft
+from siil.datasets.phantom import canal, head, organs, pelvis, shoulders, skeleton, soft
 from siil.datasets.phantom.anatomy import Anatomy
 from siil.datasets.phantom.canvas import Canvas
+from siil.datasets.phantom.texture import Texture
 from siil.datasets.phantom.trunk import Trunk
 from siil.datasets.phantom.view import View
 
 
-def lay(canvas: Canvas, anatomy: Anatomy, view: View, *, grain: np.ndarray) -> None:
-    """Lay all that is not a vertebra. `grain`: slow texture [Z, Y, X], mean 0, sd 1."""
+def lay(canvas: Canvas, anatomy: Anatomy, view: View, *, grain: Texture) -> None:
+    """Lay all that is not a vertebra."""
     trunk = Trunk(anatomy)
-    soft.lay_soft_tissue(canvas, anatomy, trunk, table=view.table, grain=grain)
-    skeleton.lay_ribs(canvas, anatomy, trunk)
-    skeleton.lay_sacrum(canvas, anatomy)
+    bone = skeleton.bone_of(anatomy, 1.4)
+    soft.lay_body(canvas, anatomy, trunk, table=view.table, grain=grain)
+    organs.lay_belly(canvas, anatomy, trunk, view, np.random.default_rng(anatomy.texture_seed + 2))
+    soft.lay_lungs(canvas, anatomy, trunk, grain=grain)
+    organs.lay_chest(canvas, anatomy, trunk, view)
+    organs.lay_muscles(canvas, anatomy, trunk)
+    organs.lay_vessels(canvas, anatomy, trunk, view)
+    head.lay_neck(canvas, anatomy, trunk, view, bone)
+    head.lay_head(canvas, anatomy, bone)
+    canal.lay_back(canvas, anatomy)
+    shoulders.lay_sternum(canvas, anatomy, trunk.ribs, bone)
+    shoulders.lay_shoulders(canvas, anatomy, trunk, bone)
+    pelvis.lay_hips(canvas, anatomy, bone)
+    pelvis.lay_sacrum(canvas, anatomy, skeleton.bone_of(anatomy, 1.1))
+    skeleton.lay_ribs(canvas, anatomy, trunk.ribs)
+    canal.lay_discs(canvas, anatomy)
+    canal.lay_canal(canvas, anatomy)

@@ -12,6 +12,7 @@ import numpy as np
 
 from siil.datasets.phantom import morphometry
 from siil.datasets.phantom.anatomy import Anatomy
+from siil.datasets.phantom.shapes import rotation
 
 LANDMARKS = (
     "skull",
@@ -61,8 +62,7 @@ class Trunk:
         self.anatomy = anatomy
         places = {level.name: level.place.centre_mm for level in anatomy.levels}
         places.setdefault("T12", (places["T11"] + places["L1"]) / 2)
-        last = anatomy.levels[-1]
-        sacrum = last.place.point(0, 0, -last.sizes.height / 2 - last.sizes.disc)
+        sacrum, _ = sacral_plate(anatomy)
         top = places["C1"]
         places["S1"] = sacrum + np.array((0, 4, -14))
         places["S3"] = sacrum + np.array((0, 28, -58))
@@ -85,6 +85,11 @@ class Trunk:
     def middle(self, z: float) -> tuple[float, float]:
         """x, y of the spine's middle at height `z`."""
         return float(np.interp(z, self.spine_z, self.spine_x)), float(np.interp(z, self.spine_z, self.spine_y))
+
+    def point(self, landmark: str, x: float, y: float, z: float) -> np.ndarray:
+        """The point x mm left of, y behind and z above a landmark's vertebral body, for a girth and stature of 1."""
+        girth = self.anatomy.tissue.girth
+        return self.places[landmark] + np.array((x * girth, y * girth, z * self.anatomy.stature))
 
     def slice(self, z: float) -> Slice:
         """The trunk at height `z`."""
@@ -164,16 +169,33 @@ class RibCage:
         for a in angles:
             fall = drop * (1 - np.cos(a)) / 2
             local = np.array((wide * np.sin(a) ** 0.85, centre_y + deep / 2 * np.cos(a), -fall))
-            points.append(place.centre_mm + _flat(place.frame) @ local)
+            points.append(place.centre_mm + flat_frame(place.frame) @ local)
         return _cut(np.array(points), level.rib_mm)
 
 
-def _flat(frame: np.ndarray) -> np.ndarray:
+def flat_frame(frame: np.ndarray) -> np.ndarray:
     """The axes of a level without its lean forward: ribs hang down by gravity and muscle, not with the end plate."""
     left = frame[:, 0] / np.linalg.norm(frame[:, 0])
     up = np.array((0.0, 0.0, 1.0)) - left * left[2]
     up /= np.linalg.norm(up)
     return np.stack((left, np.cross(up, left), up), axis=1)
+
+
+def sacral_plate(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
+    """Middle of the S1 end plate and the axes of the first sacral segment."""
+    last = anatomy.levels[-1]
+    foot = last.place.point(0, 0, -last.sizes.height / 2)
+    frame = last.place.frame @ rotation(0, last.sizes.wedge / 2 + last.sizes.disc_wedge + 2.0)
+    between = last.place.frame @ rotation(0, (last.sizes.wedge + last.sizes.disc_wedge) / 2)
+    return foot - between[:, 2] * last.sizes.disc, frame
+
+
+def mirrored(anatomy: Anatomy, name: str, points: np.ndarray) -> np.ndarray:
+    """Points [n, 3] reflected in the midplane of a level."""
+    level = anatomy.level(name)
+    assert level is not None
+    local = (points - level.place.centre_mm) @ level.place.frame
+    return level.place.centre_mm + (local * (-1.0, 1.0, 1.0)) @ level.place.frame.T
 
 
 def _cut(points: np.ndarray, length_mm: float) -> np.ndarray:

@@ -21,7 +21,7 @@ def arch(level: Level, sizes: Morphometry) -> list[Limb]:
     if level.name[0] == "C":
         parts = _cervical(sizes, bifid=level.name != "C7")
     elif level.name[0] == "T" and level.name not in ("T12", "T13"):
-        parts = _thoracic(sizes, first=level.name == "T1")
+        parts = _thoracic(sizes, stout=float(np.interp(int(level.name[1:]), (1, 5), (1.3, 1.05))))
     else:
         parts = _lumbar(sizes, ribbed=level.rib_mm > 0)
     return list(parts)
@@ -57,14 +57,15 @@ def _cervical(m: Morphometry, *, bifid: bool) -> Iterator[Limb]:
     pillar = m.canal_width / 2 + 5.8
     yield from pair((m.width / 2 - 2.5, wall - 4, 1), (pillar - 2, wall + 2, 0.5), *_both(m.pedicle_width, 7.0), UP)
     # articular pillar: a slanted block whose ends are the facets, facing up and back, down and forward
-    top, bottom = half + m.disc * 0.45 + 0.5, -half - m.disc * 0.45 - 0.5
+    top, bottom = half + m.disc * 0.45 + 2.0, -half - m.disc * 0.45 - 4.0
+    pillar_radii = (6.4, 5.8)
     yield from pair(
-        (pillar, wall + 2.5, top - 3.0), (pillar, wall + 8.5, bottom + 3.0), (5.8, 5.0), (5.8, 5.0), (0, 1, 0.4)
+        (pillar, wall + 2.5, top - 3.5), (pillar, wall + 9.0, bottom + 3.5), pillar_radii, pillar_radii, (0, 1, 0.4)
     )
     back = wall + m.canal_depth
     lamina = m.lamina_height / 2
-    yield from pair((pillar - 1, wall + 7.5, -1.5), (1.5, back + 2.0, -3.5), (2.3, lamina), (2.4, lamina), (0, 0.25, 1))
-    spine, tip = _spinous(m, thickness=5.0, tip_height=6.5, base_z=-3.5)
+    yield from pair((pillar - 1, wall + 7.5, -1.5), (1.5, back + 2.0, -3.5), (2.9, lamina), (3.0, lamina), (0, 0.25, 1))
+    spine, tip = _spinous(m, thickness=6.0, tip_height=7.5, base_z=-3.5)
     yield spine
     if bifid:
         yield from pair(tip, (4.2, tip[1] + 2.5, tip[2] - 1.5), (2.4, 2.8), (2.2, 2.6), UP)
@@ -75,7 +76,7 @@ def _cervical(m: Morphometry, *, bifid: bool) -> Iterator[Limb]:
     yield from pair((tip_x - 3.0, tip_y - 3.5, tip_z), (tip_x, tip_y + 0.5, tip_z), (2.3, 3.0), (2.3, 2.8), UP)
 
 
-def _thoracic(m: Morphometry, *, first: bool) -> Iterator[Limb]:
+def _thoracic(m: Morphometry, *, stout: float) -> Iterator[Limb]:
     wall, half = m.depth / 2, m.height / 2
     root_x, root_z = m.canal_width / 2 + m.pedicle_width / 2 - 0.3, half - m.pedicle_height / 2 + 1.5
     yield from pair(
@@ -85,26 +86,30 @@ def _thoracic(m: Morphometry, *, first: bool) -> Iterator[Limb]:
     # facets in the coronal plane: the upper one looks back, the lower one lies behind that of the next level
     yield from pair(
         (pillar, wall + 8.5, root_z - 2),
-        (pillar, wall + 9.0, half + m.disc * 0.5 + 3.5),
-        (5.2, 3.4),
-        (5.0, 1.9),
+        (pillar, wall + 9.0, half + m.disc * 0.5 + 3.0),
+        (5.2 * stout, 3.4),
+        (5.0 * stout, 2.0),
         (0, 1, 0),
     )
     yield from pair(
         (pillar - 1.5, wall + 11.5, -2),
         (pillar - 2.0, wall + 13.0, -half - m.disc * 0.5 - 3.0),
-        (5.5, 3.3),
-        (4.8, 1.9),
+        (5.5 * stout, 3.3),
+        (4.8 * stout, 2.0),
         (0, 1, 0),
     )
     lamina = m.lamina_height / 2
     yield from pair(
-        (pillar, wall + 9.5, -1), (1.5, back + 2.5, -4.0), (2.8, lamina * 0.9), (3.0, lamina * 0.85), (0, 0.15, 1)
+        (pillar, wall + 9.5, -1),
+        (1.5, back + 2.5, -4.0),
+        (2.9 * stout, lamina * 0.9),
+        (3.1 * stout, lamina * 0.85),
+        (0, 0.15, 1),
     )
-    spine, _ = _spinous(m, thickness=6.0 if not first else 6.5, tip_height=8.0, base_z=-4.5)
+    spine, _ = _spinous(m, thickness=6.0 * stout, tip_height=8.0 * stout, base_z=-4.5)
     yield spine
     tip = (m.transverse_span / 2 - 5.0, wall + m.transverse_back, m.transverse_up)
-    yield from pair((pillar + 1, wall + 9.0, 1.5), tip, (4.2, 5.5), (4.8, 5.4), UP)
+    yield from pair((pillar + 1, wall + 9.0, 1.5), tip, (4.2 * stout, 5.5 * stout), (4.8 * stout, 5.4 * stout), UP)
 
 
 def _lumbar(m: Morphometry, *, ribbed: bool) -> Iterator[Limb]:

@@ -40,7 +40,8 @@ class View:
     contrast: float
     """0: none; 1: strong arterial or portal phase"""
     noise_hu: float
-    blur_vox: float
+    blur: float
+    """side weight of the in-plane blur kernel"""
     streaks: float
     table: bool
     kvp: int
@@ -79,7 +80,7 @@ def draw_view(rng: np.random.Generator, recipe: PhantomRecipe, anatomy: Anatomy)
         orientation=str(rng.choice(ORIENTATIONS)),
         contrast=strength if contrasted else 0.0,
         noise_hu=float(rng.uniform(10, 38)),
-        blur_vox=float(rng.uniform(0.3, 0.7)),
+        blur=float(rng.uniform(0.03, 0.13)),
         streaks=float(rng.uniform(0.3, 1.0)),
         table=bool(rng.random() < 0.9),
         kvp=int(rng.choice((100, 120, 120, 120, 140))),

@@ -44,6 +44,11 @@ class Config(Section):
     report: Report
 
 
+def default_experiment(root: Path = CONFIG_DIR) -> str:
+    """The experiment that root/config.yaml names: what runs when nobody asks for another."""
+    return str(_read(root / "config.yaml").get("experiment", "demo"))
+
+
 def resolve(
     experiment: str, *, model: str | None = None, overrides: Mapping[str, Any] | None = None, root: Path = CONFIG_DIR
 ) -> Config:

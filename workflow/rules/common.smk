@@ -1,0 +1,136 @@
+"""What the rules share: the configuration, and the few functions that ask which cases and folds there are."""
+
+import functools
+import json
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+ROOT = Path(workflow.basedir).parent
+sys.path.insert(0, str(ROOT))
+# `python -m siil` in the rules: this interpreter and this checkout, from any working directory.
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+)
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+)
+
+from siil import config as configuration
+from siil.errors import SiilError
+from siil.pipeline import BY_NAME
+from siil.provenance import code_digest
+
+EXPERIMENT = config.get("experiment") or configuration.default_experiment()
+OVERRIDES = {key: value for key, value in config.items() if key != "experiment"}
+
+
+@functools.cache
+def resolved(model=None):
+    """The configuration of the experiment, and of one of its models."""
+    try:
+        return configuration.resolve(EXPERIMENT, model=model, overrides=OVERRIDES)
+    except SiilError as error:
+        raise WorkflowError(str(error)) from None
+
+
+@functools.cache
+def settings(stage, model=None):
+    """The sections that a stage declares, as JSON: its `params.config`. A changed value reruns what uses it."""
+    return json.dumps(
+        configuration.sections(resolved(model), BY_NAME[stage].sections), sort_keys=True
+    )
+
+
+CONFIG = resolved()
+DATASET = CONFIG.dataset.name
+DATA = f"data/{DATASET}"
+RESULTS = f"results/{EXPERIMENT}"
+ALL_CORES = workflow.resource_settings.cores or 8
+TABLES = expand(
+    "{name}.{kind}",
+    name=["comparison", "ablation", "vertebrae", "regions"],
+    kind=["csv", "md", "tex"],
+)
+FIGURES = expand("{name}.{kind}", name=["training"], kind=["png", "pdf"])
+
+
+wildcard_constraints:
+    experiment=EXPERIMENT,
+    dataset=DATASET,
+    source="|".join(CONFIG.dataset.sources),
+    model="|".join(CONFIG.models),
+    fold=r"\d+",
+    case=r"[A-Za-z0-9_+-]+",
+
+
+def own_files(wildcards):
+    """The files of a user's own source, so that a new or changed one is seen; nothing for a source to download."""
+    source = CONFIG.dataset.sources[wildcards.source]
+    if source.kind != "custom":
+        return []
+    files = (path for path in Path(source.path).rglob("*") if path.is_file())
+    return sorted(str(path) for path in files if not path.name.startswith("."))
+
+
+@functools.cache
+def read_cases(path, mtime_ns):
+    from siil.cases import read_cases
+
+    return {case.case: case for case in read_cases(Path(path))}
+
+
+def indexed():
+    """cases.tsv and its time, once `index` has run."""
+    path = checkpoints.index.get(dataset=DATASET).output.cases
+    return path, os.stat(path).st_mtime_ns
+
+
+def cases():
+    """The rows of cases.tsv by case id."""
+    return read_cases(*indexed())
+
+
+def listed(fold, part):
+    """Case ids of a fold's list, once `index` and `split` have run. Asking `index` first matters: Snakemake looks again
+    at a job when the checkpoint that it waits for ran, not when that one turned out to need no run.
+    """
+    indexed()
+    checkpoints.split.get(dataset=DATASET)
+    return Path(f"{DATA}/folds/{fold}/{part}.txt").read_text(encoding="utf-8").split()
+
+
+def raw(column):
+    """Input function: the released file of a case, `image` or `mask`."""
+    return lambda wildcards: getattr(cases()[wildcards.case], column)
+
+
+def of_all_cases(*patterns):
+    """Input function: `patterns` of every case of the dataset."""
+    return lambda wildcards: expand(patterns, case=cases())
+
+
+def of_training_cases(*patterns):
+    """Input function: `patterns` of the cases that a fold trains and validates on."""
+    return lambda wildcards: expand(
+        patterns,
+        case=listed(wildcards.fold, "training") + listed(wildcards.fold, "validation"),
+    )
+
+
+def of_tested_cases(*patterns):
+    """Input function: `patterns` of every model, fold and tested case of the experiment."""
+    return lambda wildcards: [
+        path
+        for fold in CONFIG.folds
+        for path in expand(
+            patterns, model=CONFIG.models, fold=fold, case=listed(fold, "testing")
+        )
+    ]
+
+
+def growing(mb):
+    """Resource function: memory that grows with each attempt at a job."""
+    return lambda wildcards, attempt: mb * attempt

@@ -1,0 +1,89 @@
+# One target per step that collects all its files: what `dvc repro` and a curious person call.
+# (With a checkpoint upstream, `--until RULE` runs nothing and says nothing.)
+
+
+localrules:
+    all_fetch,
+    all_index,
+    all_preprocess,
+    all_pap,
+    all_split,
+    all_train,
+    all_test,
+    all_evaluate,
+    all_aggregate,
+    all_tables,
+    all_figures,
+    all_report,
+
+
+rule all_fetch:
+    input:
+        expand("data/raw/{source}.tsv", source=CONFIG.dataset.sources),
+
+
+rule all_index:
+    input:
+        f"{DATA}/cases.tsv",
+
+
+rule all_preprocess:
+    input:
+        of_all_cases(
+            f"{DATA}/img/{{case}}.nii.gz",
+            f"{DATA}/msk/{{case}}.nii.gz",
+            f"{DATA}/geometry/{{case}}.json",
+        ),
+
+
+rule all_pap:
+    input:
+        of_all_cases(f"{DATA}/pap/{{case}}.nii.gz"),
+
+
+rule all_split:
+    input:
+        expand(
+            f"{DATA}/folds/{{fold}}/{{part}}.txt",
+            fold=CONFIG.folds,
+            part=["training", "validation", "testing"],
+        ),
+
+
+rule all_train:
+    input:
+        expand(
+            f"{RESULTS}/train/{{model}}/fold{{fold}}/weights.safetensors",
+            model=CONFIG.models,
+            fold=CONFIG.folds,
+        ),
+
+
+rule all_test:
+    input:
+        of_tested_cases(f"{RESULTS}/test/{{model}}/fold{{fold}}/{{case}}_seg.nii.gz"),
+
+
+rule all_evaluate:
+    input:
+        of_tested_cases(f"{RESULTS}/evaluate/{{model}}/fold{{fold}}/{{case}}.tsv"),
+
+
+rule all_aggregate:
+    input:
+        f"{RESULTS}/aggregate/metrics.json",
+
+
+rule all_tables:
+    input:
+        expand(f"{RESULTS}/tables/{{name}}", name=TABLES),
+
+
+rule all_figures:
+    input:
+        expand(f"{RESULTS}/figures/{{name}}", name=FIGURES),
+
+
+rule all_report:
+    input:
+        f"{RESULTS}/report/index.html",

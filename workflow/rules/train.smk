@@ -1,0 +1,38 @@
+# One model on one fold. A killed job goes on from last.ckpt, which is not an output: Snakemake would delete it.
+
+
+rule train:
+    input:
+        lists=expand(
+            f"{DATA}/folds/{{{{fold}}}}/{{part}}.txt", part=["training", "validation"]
+        ),
+        cases=of_training_cases(
+            f"{DATA}/img/{{case}}.nii.gz",
+            f"{DATA}/msk/{{case}}.nii.gz",
+            f"{DATA}/pap/{{case}}.nii.gz",
+        ),
+        start=lambda wildcards: resolved(wildcards.model).train.init_weights or [],
+    output:
+        weights="results/{experiment}/train/{model}/fold{fold}/weights.safetensors",
+        history="results/{experiment}/train/{model}/fold{fold}/history.tsv",
+        run="results/{experiment}/train/{model}/fold{fold}/run.json",
+    log:
+        "logs/{experiment}/train/{model}/fold{fold}.log",
+    benchmark:
+        "logs/{experiment}/train/{model}/fold{fold}.tsv"
+    conda:
+        "../envs/train.yaml"
+    threads: ALL_CORES
+    resources:
+        gpu=1,
+        mem_mb=growing(16000),
+        runtime=1440,
+    params:
+        config=lambda wildcards: settings("train", wildcards.model),
+        code=code_digest("train"),
+        data=DATA,
+        lists=f"{DATA}/folds/{{fold}}",
+        folder="results/{experiment}/train/{model}/fold{fold}",
+    shell:
+        "python -m siil train --data {params.data:q} --lists {params.lists:q} --output {params.folder:q}"
+        " --config {params.config:q} --log {log:q}"

@@ -30,6 +30,7 @@ _TRAIN: Final = (
     "inference.batch_size",
     "inference.spine_threshold",
 )
+_INTERVALS: Final = ("report.bootstrap", "report.confidence", "report.seed")
 STAGES: Final[tuple[Stage, ...]] = (
     Stage("fetch", ("dataset.accept_licence", "dataset.sources")),
     Stage("index", ("dataset.name", "dataset.sources", "dataset.editions", "dataset.exclude")),
@@ -39,8 +40,8 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage("train", _TRAIN),
     Stage("test", ("inference",)),
     Stage("evaluate", ("evaluate",)),
-    Stage("aggregate", ("experiment", "models", "folds", "report")),
-    Stage("tables", ("report",)),
+    Stage("aggregate", ("models", "folds", *_INTERVALS)),
+    Stage("tables", _INTERVALS),
     Stage("figures", ("models", "folds", "report")),
     Stage("report", ("experiment", "description", "models", "folds", "report")),
 )

@@ -65,7 +65,5 @@ def split(frame: pd.DataFrame, *, where: str) -> dict[str, pd.DataFrame]:
                 part[name] = pd.to_numeric(part[name]).astype("int64")
             elif name not in _TEXT:
                 part[name] = pd.to_numeric(part[name]).astype("float64")
-        parts[scope] = part.drop(columns=["scope"] if scope == "vertebra" else ["scope", "label"]).reset_index(
-            drop=True
-        )
+        parts[scope] = part.reset_index(drop=True)
     return parts

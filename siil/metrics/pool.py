@@ -1,0 +1,111 @@
+"""From rows of scans and vertebrae to numbers for a table: means, intervals over patients, paired tests.
+
+Used by `aggregate` and `tables`. Scans of one patient are not independent, so patients are what is drawn with
+replacement for an interval and what is paired in a test. Absent values (NaN) leave every mean. Pure: frames in, frames
+out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from siil.schema.report import Report
+
+COLUMNS = ("metric", "mean", "sd", "low", "high", "n")
+
+
+def summarise(frame: pd.DataFrame, *, by: Sequence[str], metrics: Sequence[str], settings: Report) -> pd.DataFrame:
+    """Mean, sd, interval and count of each metric in each group.
+
+    Args:
+        frame: rows with the columns `by`, `metrics` and `patient`.
+        by: what makes a group; groups keep the order in which they first come.
+        metrics: columns to average.
+        settings: bootstrap, confidence and seed.
+
+    Returns:
+        The columns `by`, then metric, mean, sd (over rows), low, high (percentile bootstrap of the mean over patients;
+        NaN for fewer than two patients) and n (rows with a value). The same patients are drawn for every metric, and,
+        where groups hold the same patients, for every group.
+    """
+    rows = []
+    for key, group in frame.groupby(list(by), sort=False):
+        values = group[list(metrics)].to_numpy(float)
+        low, high = _intervals(values, group["patient"].to_numpy(str), settings)
+        for number, metric in enumerate(metrics):
+            known = values[~np.isnan(values[:, number]), number]
+            mean = float(known.mean()) if known.size else np.nan
+            sd = float(known.std(ddof=1)) if known.size > 1 else np.nan
+            rows.append((*key, metric, mean, sd, low[number], high[number], known.size))
+    return pd.DataFrame(rows, columns=[*by, *COLUMNS])
+
+
+def _intervals(values: np.ndarray, patients: np.ndarray, settings: Report) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high, [metrics] each, of the mean of `values` [rows, metrics] over resampled patients."""
+    names, owner = np.unique(patients, return_inverse=True)
+    sums, counts = np.zeros((len(names), values.shape[1])), np.zeros((len(names), values.shape[1]))
+    np.add.at(sums, owner, np.nan_to_num(values))
+    np.add.at(counts, owner, ~np.isnan(values))
+    drawn = np.random.default_rng(settings.seed).multinomial(
+        len(names), np.full(len(names), 1 / len(names)), size=settings.bootstrap
+    )
+    with np.errstate(invalid="ignore"):
+        means = (drawn @ sums) / (drawn @ counts)  # a draw without a value is NaN
+    low, high = (np.full(values.shape[1], np.nan) for _ in range(2))
+    tail = (1 - settings.confidence) / 2
+    for number in np.flatnonzero((counts > 0).sum(axis=0) >= 2):
+        known = means[~np.isnan(means[:, number]), number]
+        low[number], high[number] = np.quantile(known, [tail, 1 - tail])
+    return low, high
+
+
+def paired(scans: pd.DataFrame, *, reference: str, metrics: Sequence[str]) -> pd.DataFrame:
+    """Every other model against `reference`, patient by patient.
+
+    Args:
+        scans: rows of one space with the columns model, case, patient and `metrics`.
+        reference: the model that the others are compared with.
+        metrics: columns to test.
+
+    Returns:
+        model, metric, n (patients with a value in both), difference (mean over patients, model minus reference), p
+        (Wilcoxon's signed-rank test, two-sided) and p_holm (corrected over all rows). p is NaN for fewer than two
+        patients and 1 when no patient differs.
+    """
+    means = scans.groupby(["model", "patient"], sort=False)[list(metrics)].mean()
+    rows = []
+    for model in scans["model"].drop_duplicates():
+        if model == reference:
+            continue
+        difference = means.loc[model] - means.loc[reference]
+        for metric in metrics:
+            known = difference[metric].dropna().to_numpy(float)
+            mean = float(known.mean()) if known.size else np.nan
+            rows.append((model, metric, known.size, mean, _wilcoxon(known)))
+    frame = pd.DataFrame(rows, columns=["model", "metric", "n", "difference", "p"])
+    return frame.assign(p_holm=holm(frame["p"].to_numpy(float)))
+
+
+def _wilcoxon(differences: np.ndarray) -> float:
+    if differences.size < 2:
+        return float("nan")
+    if not np.abs(differences).max() > 1e-12:
+        return 1.0
+    zeros_or_ties = len(np.unique(np.abs(differences))) < differences.size or (differences == 0).any()
+    # exact for few patients without ties, where the normal approximation is poor; ties allow only the approximation
+    method = "exact" if differences.size <= 50 and not zeros_or_ties else "approx"
+    return float(stats.wilcoxon(differences, method=method).pvalue)
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's step-down correction of p-values [n]; NaN ones stay NaN and are not counted as tests."""
+    corrected = np.full(p.shape, np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    steps = p[order] * (len(order) - np.arange(len(order)))
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return corrected

@@ -1,0 +1,113 @@
+"""A table as CSV, Markdown and LaTeX (booktabs). Everything meant for reading says that it is for research use only.
+
+Used by stage `tables`. Pure: a Table in, text out.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from typing import Final
+
+from siil.provenance import RESEARCH_USE
+from siil.report.tables import Table
+
+_LONG = 40
+"""Tables of more rows run over several pages in LaTeX."""
+_TEX: Final = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"$<$",
+    ">": r"$>$",
+    "±": r"$\pm$",
+    "–": "--",
+}
+
+
+def to_csv(table: Table) -> str:
+    """Headings and cells, comma-separated; notes are left to the readable formats."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerows([table.columns, *table.rows])
+    return stream.getvalue()
+
+
+def to_markdown(table: Table) -> str:
+    """A heading, a pipe table with its cells padded, the notes, and the research-use line."""
+    lines = [[_piped(cell) for cell in row] for row in (table.columns, *table.rows)]
+    widths = [max(3, *(len(line[n]) for line in lines)) for n in range(len(table.columns))]
+    shown = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |" for line in lines]
+    rule = "|" + "|".join("-" * (w + 2) for w in widths) + "|"
+    body = [shown[0], rule, *shown[1:], ""] if table.rows else []
+    return "\n".join([f"# {table.title}", "", *body, *(f"{note}\n" for note in table.notes), RESEARCH_USE, ""])
+
+
+def _piped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|")
+
+
+def to_latex(table: Table) -> str:
+    """A booktabs table of full text width, or a longtable when it has many rows; every cell escaped."""
+    caption = escape(" ".join((f"{table.title}.", *table.notes, RESEARCH_USE)))
+    head = [f"% {RESEARCH_USE}", f"% \\usepackage{{booktabs,graphicx,longtable}}; \\input{{{table.name}}}"]
+    if not table.rows:
+        return "\n".join([*head, f"\\par\\noindent {caption}\\par", ""])
+    columns = " & ".join(escape(column) for column in table.columns) + r" \\"
+    rows = [" & ".join(escape(cell) for cell in row) + r" \\" for row in table.rows]
+    build: Callable[..., list[str]] = _longtable if len(rows) > _LONG else _float
+    return "\n".join([*head, *build(table, caption=caption, columns=columns, rows=rows), ""])
+
+
+def _float(table: Table, *, caption: str, columns: str, rows: list[str]) -> list[str]:
+    return [
+        r"\begin{table}[htbp]",
+        r"\centering",
+        rf"\caption{{{caption}}}",
+        rf"\label{{tab:{table.name}}}",
+        r"\resizebox{\textwidth}{!}{%",
+        rf"\begin{{tabular}}{{{'l' * len(table.columns)}}}",
+        r"\toprule",
+        columns,
+        r"\midrule",
+        *rows,
+        r"\bottomrule",
+        r"\end{tabular}}",
+        r"\end{table}",
+    ]
+
+
+def _longtable(table: Table, *, caption: str, columns: str, rows: list[str]) -> list[str]:
+    return [
+        r"{\tiny\setlength{\tabcolsep}{2pt}",
+        rf"\begin{{longtable}}{{{'l' * len(table.columns)}}}",
+        rf"\caption{{{caption}}}\label{{tab:{table.name}}}\\",
+        r"\toprule",
+        columns,
+        r"\midrule",
+        r"\endfirsthead",
+        r"\toprule",
+        columns,
+        r"\midrule",
+        r"\endhead",
+        r"\bottomrule",
+        r"\endfoot",
+        *rows,
+        r"\end{longtable}}",
+    ]
+
+
+def escape(text: str) -> str:
+    """Text with every character that LaTeX would take for a command written out."""
+    return "".join(_TEX.get(character, character) for character in text)
+
+
+FORMATS: Final[dict[str, Callable[[Table], str]]] = {"csv": to_csv, "md": to_markdown, "tex": to_latex}

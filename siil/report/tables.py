@@ -1,0 +1,226 @@
+"""The tables of an experiment as text: comparison, paired tests, ablation, per vertebra, per region.
+
+Stage `tables`; input are the frames of aggregate/vertebrae.tsv and scans.tsv. A `Table` holds finished cells, "mean ±
+sd [low, high]", rounded for reading; full digits are in aggregate/*.tsv. siil.report.formats writes it as CSV, Markdown
+and LaTeX. Pure: frames in, tables out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, get_args
+
+import numpy as np
+import pandas as pd
+
+from siil.anatomy import REGIONS, VERTEBRAE
+from siil.metrics import pool
+from siil.metrics.catalogue import Metric, metrics_of
+from siil.metrics.rows import SPACES
+from siil.schema.model import Model
+from siil.schema.report import Report
+
+NAMES: Final = ("comparison", "paired", "ablation", "per_vertebra", "per_region")
+"""Every experiment writes all of them; one that has nothing to say says so."""
+NONE: Final = "–"
+_SCAN_METRICS: Final = ("binary_dice", "dice", "hd95_mm", "assd_mm", "d_mean_mm", "id_rate_verse", "id_rate_strict",
+                        "precision", "f1", "shift_accuracy", "all_right")  # fmt: skip
+_TESTED: Final = ("dice", "hd95_mm", "assd_mm", "d_mean_mm", "id_rate_verse", "id_rate_strict", "f1")
+_VERTEBRA_METRICS: Final = ("dice", "hd95_mm", "assd_mm", "distance_mm", "hit_verse", "hit_strict", "detected")
+_BASELINES: Final = tuple(name for name in get_args(Model.model_fields["name"].annotation) if name != "siil")
+_CEILING: Final = "perfect working-grid map"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """columns: headings with units. rows: one text per column. notes: sentences below the table."""
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+
+
+def make_tables(*, vertebrae: pd.DataFrame, scans: pd.DataFrame, settings: Report) -> list[Table]:
+    """All tables, in the order of `NAMES`. The first model is the one that others are compared with."""
+    return [
+        comparison(scans, settings=settings),
+        paired(scans),
+        ablation(scans, settings=settings),
+        per_vertebra(vertebrae, settings=settings),
+        per_region(vertebrae, settings=settings),
+    ]
+
+
+def comparison(scans: pd.DataFrame, *, settings: Report) -> Table:
+    """Models and grids down, metrics across; the ceiling of the input's grid once, below it."""
+    metrics = _chosen(scans, _SCAN_METRICS)
+    names = [m.name for m in metrics]
+    pooled = pool.summarise(scans, by=("space", "model"), metrics=names, settings=settings)
+    rows = []
+    for space in _spaces(scans):
+        for model in _models(scans) if space != "ceiling" else _models(scans)[:1]:
+            group = pooled[(pooled["space"] == space) & (pooled["model"] == model)]
+            of_group = (scans["space"] == space) & (scans["model"] == model)
+            who = model if space != "ceiling" else _CEILING
+            rows.append((who, _grid(space), str(int(of_group.sum())), *_cells(group, metrics)))
+    columns = ("Model", "Grid", "Scans", *(m.title for m in metrics))
+    return Table("comparison", "Comparison of models", columns, tuple(rows), _notes(settings, "scans"))
+
+
+def paired(scans: pd.DataFrame) -> Table:
+    """Each model against the first, on the working grid and, where it was scored, the input's."""
+    metrics = _chosen(scans, _TESTED)
+    columns = ("Model", "Against", "Grid", "Metric", "Patients", "Difference", "p", "p, Holm-corrected")
+    reference = _models(scans)[0]
+    rows = []
+    for space in [s for s in _spaces(scans) if s in ("work", "input")]:
+        tested = pool.paired(scans[scans["space"] == space], reference=reference, metrics=[m.name for m in metrics])
+        about = {m.name: m for m in metrics}
+        for row in tested.to_dict("records"):
+            of = about[row["metric"]]
+            difference = f"{row['difference']:+.{of.decimals}f}" if np.isfinite(row["difference"]) else NONE
+            rows.append((row["model"], reference, _grid(space), of.title, str(row["n"]), difference,
+                         _p(row["p"]), _p(row["p_holm"])))  # fmt: skip
+    notes = ["Wilcoxon's signed-rank test, two-sided, on means per patient; Holm's correction over all rows of a grid."]
+    if not rows:
+        notes = [f"Only one model was run ({reference}); there is nothing to compare."]
+    return Table("paired", f"Paired tests against {reference}", columns, tuple(rows), tuple(notes))
+
+
+def ablation(scans: pd.DataFrame, *, settings: Report) -> Table:
+    """The variants of SIIL (every model that is no baseline) on the working grid, with what each loses in Dice."""
+    variants = [model for model in _models(scans) if not is_baseline(model)]
+    kept = scans[scans["model"].isin(variants) & (scans["space"] == "work")]
+    if len(variants) < 2:
+        said = f"Only one variant was run ({variants[0]})." if variants else "No variant of SIIL was run."
+        return Table("ablation", "Ablation", ("Variant",), (), (said,))
+    metrics = _chosen(scans, _SCAN_METRICS)
+    pooled = pool.summarise(kept, by=("model",), metrics=[m.name for m in metrics], settings=settings)
+    tests = pool.paired(kept, reference=variants[0], metrics=["dice", "id_rate_strict"]).to_dict("records")
+    lost_by = {(row["model"], row["metric"]): _lost(row) for row in tests}
+    rows = []
+    for variant in variants:
+        lost = [lost_by.get((variant, name), NONE) for name in ("dice", "id_rate_strict")]
+        rows.append((variant, *lost, *_cells(pooled[pooled["model"] == variant], metrics)))
+    columns = ("Variant", "Change of Dice (0-1)", "Change of id. rate, strict (0-1)", *(m.title for m in metrics))
+    notes = (
+        f"Working grid. Changes against {variants[0]}, mean over patients, with p of Wilcoxon's signed-rank test, "
+        "Holm-corrected over the column pair.",
+        *_notes(settings, "scans"),
+    )
+    return Table("ablation", "Ablation", columns, tuple(rows), notes)
+
+
+def per_vertebra(vertebrae: pd.DataFrame, *, settings: Report) -> Table:
+    """Levels down, metrics across, for each model and grid; averages over vertebrae of the truth."""
+    order = {v.name: v.index for v in VERTEBRAE}
+    frame = vertebrae.assign(group=vertebrae["label"])
+    return _by_group(
+        frame, sorted(set(frame["group"]), key=order.__getitem__), "per_vertebra", "Per vertebra", "Level", settings
+    )
+
+
+def per_region(vertebrae: pd.DataFrame, *, settings: Report) -> Table:
+    """Regions down, complete vertebrae and those cut by the scan's border apart."""
+    parts = []
+    order = []
+    for letter, region in [*REGIONS.items(), ("", "all")]:
+        here = vertebrae[vertebrae["label"].str.startswith(letter)]
+        for which, rows in (("", here), (", complete", here[here["complete"]]), (", cut", _cut(here))):
+            order.append(region + which)
+            parts.append(rows.assign(group=region + which))
+    frame = pd.concat(parts, ignore_index=True)
+    return _by_group(frame, order, "per_region", "Per region", "Region", settings)
+
+
+def _cut(vertebrae: pd.DataFrame) -> pd.DataFrame:
+    return vertebrae[vertebrae["truth"] & ~vertebrae["complete"]]
+
+
+def _by_group(
+    frame: pd.DataFrame, order: Sequence[str], name: str, title: str, heading: str, settings: Report
+) -> Table:
+    metrics = _chosen(frame, _VERTEBRA_METRICS)
+    true = frame[frame["truth"]]
+    by = ("model", "space", "group")
+    pooled = pool.summarise(true, by=by, metrics=[m.name for m in metrics], settings=settings)
+    cells = {key: _cells(group, metrics) for key, group in pooled.groupby(list(by), sort=False)}
+    sides = frame.assign(n=frame["truth"], missed=frame["truth"] & ~frame["predicted"], invented=~frame["truth"])
+    summed = sides.groupby(list(by), sort=False)[["n", "missed", "invented"]].sum()
+    counts = dict(zip(summed.index, summed.to_numpy(int).tolist(), strict=True))
+    empty = (NONE,) * len(metrics)
+    rows = []
+    for space in [s for s in _spaces(frame) if s in ("work", "input")]:
+        for model in _models(frame):
+            for group in order:
+                key = (model, space, group)
+                if key in counts:
+                    rows.append((model, _grid(space), group, *map(str, counts[key]), *cells.get(key, empty)))
+    columns = ("Model", "Grid", heading, "Vertebrae", "Missed", "Invented", *(m.title for m in metrics))
+    return Table(name, title, columns, tuple(rows), _notes(settings, "vertebrae of the truth"))
+
+
+def is_baseline(model: str) -> bool:
+    """Whether a model's name is that of a baseline network, or begins with it (unet, unet_wide)."""
+    return any(model == name or model.startswith(f"{name}_") for name in _BASELINES)
+
+
+def _chosen(frame: pd.DataFrame, names: Sequence[str]) -> list[Metric]:
+    """The metrics of `names` that the frame has, with its surface Dices behind the Dice."""
+    wanted = list(names)
+    surface = [m.name for m in metrics_of(frame.columns) if m.name.startswith("nsd_")]
+    wanted[wanted.index("dice") + 1 : wanted.index("dice") + 1] = surface
+    return metrics_of(name for name in wanted if name in frame)
+
+
+def _models(frame: pd.DataFrame) -> list[str]:
+    return list(frame["model"].drop_duplicates())
+
+
+def _spaces(frame: pd.DataFrame) -> list[str]:
+    present = set(frame["space"])
+    return [space for space in SPACES if space in present]
+
+
+def _grid(space: str) -> str:
+    return {"work": "working", "raw": "working, network alone", "input": "input's", "ceiling": "input's"}[space]
+
+
+def _cells(group: pd.DataFrame, metrics: Sequence[Metric]) -> tuple[str, ...]:
+    rows = {row["metric"]: row for row in group.to_dict("records")}
+    return tuple(_cell(rows[m.name], m.decimals) for m in metrics)
+
+
+def _cell(row: dict[Hashable, Any], decimals: int) -> str:
+    if not np.isfinite(row["mean"]):
+        return NONE
+    text = f"{row['mean']:.{decimals}f}"
+    if np.isfinite(row["sd"]):
+        text += f" ± {row['sd']:.{decimals}f}"
+    if np.isfinite(row["low"]):
+        text += f" [{row['low']:.{decimals}f}, {row['high']:.{decimals}f}]"
+    return text
+
+
+def _lost(row: dict[Hashable, Any]) -> str:
+    return f"{row['difference']:+.3f} (p {_p(row['p_holm'], sign=True)})" if np.isfinite(row["difference"]) else NONE
+
+
+def _p(value: float, *, sign: bool = False) -> str:
+    if not np.isfinite(value):
+        return NONE
+    if value < 0.001:
+        return "< 0.001"
+    return f"{'= ' if sign else ''}{value:.3f}"
+
+
+def _notes(settings: Report, over: str) -> tuple[str, ...]:
+    return (
+        f"Mean ± standard deviation over {over} [{settings.confidence:.0%} bootstrap interval of the mean over "
+        f"patients]; {NONE}: none. A missed vertebra has Dice 0 and no distance.",
+        "NSD: normalised surface Dice at a tolerance; ASSD: average symmetric surface distance; HD95: 95th percentile "
+        "Hausdorff distance. Definitions: docs/decisions/0004-metric-conventions.md.",
+    )

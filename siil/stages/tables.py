@@ -1,0 +1,49 @@
+"""`siil tables`: the tables of an experiment as CSV, Markdown and LaTeX (step 10 of the pipeline)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from siil import files, provenance
+from siil.config import Config
+from siil.errors import DatasetError
+from siil.report.formats import FORMATS
+from siil.report.tables import NAMES, make_tables
+
+_TEXT = dict.fromkeys(("model", "case", "patient", "space", "scope", "label", "nearest_label"), str)
+
+
+def tables(
+    *,
+    config: Config,
+    aggregate: Annotated[Path, typer.Option(help="folder that aggregate wrote")],
+    output: Annotated[Path, typer.Option(help="folder for the tables, each as .csv, .md and .tex")],
+) -> None:
+    """Write comparison, paired, ablation, per_vertebra and per_region as CSV, Markdown and LaTeX. Research use only.
+
+    Cells are mean ± sd [bootstrap interval over patients]; full digits are in aggregate/*.tsv. The first model of the
+    configuration is the one that others are compared with.
+    """
+    report = config.report
+    used = {"report": {"bootstrap": report.bootstrap, "confidence": report.confidence, "seed": report.seed}}
+    sources = {name: aggregate / f"{name}.tsv" for name in ("vertebrae", "scans")}
+    for path in sources.values():
+        if not path.is_file():
+            raise DatasetError(f"{path}: expected the pooled rows, got nothing; run aggregate")
+    run = provenance.run_path(output / f"{NAMES[0]}.csv")
+    with provenance.record(run, stage="tables", config=used, inputs=sources.values(), seed=report.seed):
+        vertebrae, scans = (_read(path) for path in sources.values())
+        for table in make_tables(vertebrae=vertebrae, scans=scans, settings=report):
+            for kind, write in FORMATS.items():
+                files.write_text(output / f"{table.name}.{kind}", write(table))
+
+
+def _read(path: Path) -> pd.DataFrame:
+    frame = pd.read_csv(path, sep="\t", dtype=_TEXT)
+    if frame.empty:
+        raise DatasetError(f"{path}: expected at least one row, got none; run aggregate for an experiment with cases")
+    return frame

@@ -1,0 +1,136 @@
+"""Tables: what stands where, checked by hand on a handful of rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from siil.report.tables import (
+    NAMES,
+    NONE,
+    Table,
+    ablation,
+    comparison,
+    is_baseline,
+    make_tables,
+    paired,
+    per_region,
+    per_vertebra,
+)
+from siil.schema.report import Report
+from tests.report.rows_by_hand import scans, vertebrae
+
+SETTINGS = Report(bootstrap=200, confidence=0.95, seed=0, viewer_cases=0)
+
+
+def column(table: Table, heading: str) -> list[str]:
+    return [row[table.columns.index(heading)] for row in table.rows]
+
+
+def row(table: Table, *start: str) -> dict[str, str]:
+    (found,) = [line for line in table.rows if line[: len(start)] == start]
+    return dict(zip(table.columns, found, strict=True))
+
+
+def test_all_tables_are_made_in_their_order_even_for_one_model() -> None:
+    made = make_tables(vertebrae=vertebrae("siil"), scans=scans("siil"), settings=SETTINGS)
+    assert tuple(table.name for table in made) == NAMES
+    assert all(table.notes for table in made)
+
+
+def test_every_row_is_as_long_as_the_headings() -> None:
+    models = ("siil", "no_gru", "unet_wide")
+    for table in make_tables(vertebrae=vertebrae(*models), scans=scans(*models), settings=SETTINGS):
+        assert table.rows
+        assert {len(line) for line in table.rows} == {len(table.columns)}
+
+
+def test_comparison_sets_both_grids_beside_the_ceiling_which_stands_once() -> None:
+    table = comparison(scans("siil", "unet_wide"), settings=SETTINGS)
+    assert [line[:3] for line in table.rows] == [
+        ("siil", "working", "3"),
+        ("unet_wide", "working", "3"),
+        ("siil", "input's", "3"),
+        ("unet_wide", "input's", "3"),
+        ("perfect working-grid map", "input's", "3"),
+    ]
+    assert row(table, "siil", "working")["Dice (0-1)"].startswith("0.800 ± 0.100 [0.7")
+    assert row(table, "siil", "input's")["Dice (0-1)"].startswith("0.700 ± 0.100 [")
+    assert row(table, "perfect working-grid map")["Dice (0-1)"].startswith("0.850 ± 0.100 [")
+
+
+def test_headings_carry_units_and_the_surface_dice_stands_behind_the_dice() -> None:
+    columns = comparison(scans("siil"), settings=SETTINGS).columns
+    assert columns[columns.index("Dice (0-1)") + 1] == "NSD 1 mm (0-1)"
+    assert "HD95 (mm)" in columns
+    assert all(c.endswith((" (mm)", " (0-1)")) for c in columns[3:])
+
+
+def test_a_share_of_scans_is_the_mean_of_a_flag() -> None:
+    table = comparison(scans("siil"), settings=SETTINGS)
+    assert row(table, "siil", "working")["Scans all right (0-1)"].startswith("0.333")
+
+
+def test_paired_compares_every_other_model_with_the_first_on_each_grid() -> None:
+    table = paired(scans("siil", "no_gru"))
+    assert set(column(table, "Against")) == {"siil"}
+    assert set(column(table, "Grid")) == {"working", "input's"}
+    found = row(table, "no_gru", "siil", "working", "Dice (0-1)")
+    assert (found["Patients"], found["Difference"]) == ("3", "-0.100")
+    assert found["p, Holm-corrected"] == "1.000"
+
+
+def test_paired_says_so_when_there_is_nothing_to_compare() -> None:
+    table = paired(scans("siil"))
+    assert table.rows == ()
+    assert "Only one model was run (siil)" in table.notes[0]
+
+
+def test_ablation_holds_the_variants_of_siil_and_no_baseline() -> None:
+    table = ablation(scans("siil", "no_gru", "unet_wide"), settings=SETTINGS)
+    assert column(table, "Variant") == ["siil", "no_gru"]
+    assert column(table, "Change of Dice (0-1)")[0] == NONE
+    assert column(table, "Change of Dice (0-1)")[1].startswith("-0.100 (p = ")
+
+
+@pytest.mark.parametrize(
+    ("models", "said"), [(("siil", "unet_wide"), "Only one variant"), (("unet_wide",), "No variant")]
+)
+def test_ablation_says_so_when_there_are_not_two_variants(models: tuple[str, ...], said: str) -> None:
+    table = ablation(scans(*models), settings=SETTINGS)
+    assert table.rows == ()
+    assert said in table.notes[0]
+
+
+def test_baselines_are_known_by_name() -> None:
+    assert is_baseline("unet")
+    assert is_baseline("swin_unetr_large")
+    assert not is_baseline("siil")
+    assert not is_baseline("no_mill")
+
+
+def test_per_vertebra_goes_down_the_spine_and_counts_missed_and_invented() -> None:
+    table = per_vertebra(vertebrae("siil"), settings=SETTINGS)
+    assert column(table, "Level") == ["T12", "L1", "L2", "L3"] * 2
+    level = row(table, "siil", "working", "L2")
+    assert (level["Vertebrae"], level["Missed"], level["Invented"]) == ("3", "1", "0")
+    assert level["Dice (0-1)"].startswith("0.567")  # (0.9 + 0.8 + 0) / 3
+    assert level["HD95 (mm)"].startswith("2.00")  # over the two that were found
+    invented = row(table, "siil", "working", "L3")
+    assert (invented["Vertebrae"], invented["Invented"], invented["Dice (0-1)"]) == ("0", "1", NONE)
+
+
+def test_per_region_keeps_complete_and_cut_apart() -> None:
+    table = per_region(vertebrae("siil"), settings=SETTINGS)
+    assert row(table, "siil", "working", "thoracic, cut")["Dice (0-1)"] == "0.450"
+    assert row(table, "siil", "working", "thoracic")["Vertebrae"] == "1"
+    assert row(table, "siil", "working", "all")["Vertebrae"] == "7"
+    assert row(table, "siil", "working", "all, complete")["Vertebrae"] == "6"
+    assert row(table, "siil", "working", "lumbar")["Invented"] == "1"
+    assert "cervical" not in column(table, "Region")
+    assert "thoracic, complete" not in column(table, "Region")
+
+
+def test_one_scan_has_neither_deviation_nor_interval() -> None:
+    frame = scans("siil")
+    table = comparison(frame[frame["case"] == "a"], settings=SETTINGS)
+    assert row(table, "siil", "working")["Dice (0-1)"] == "0.900"

@@ -193,7 +193,7 @@ def draw_posture(rng: np.random.Generator, recipe: PhantomRecipe) -> Posture:
     bent = rng.random() < recipe.scoliosis
     cobb = float(rng.uniform(12, 35) if bent else abs(rng.normal(0, 3.0)))
     return Posture(
-        lean_deg=float(rng.normal(-14, 4)),
+        lean_deg=float(rng.normal(-11, 4)),
         lordosis=float(np.clip(rng.normal(0.95, 0.17), 0.5, 1.4)),
         kyphosis=float(np.clip(rng.normal(1.0, 0.2), 0.5, 1.6)),
         neck=float(np.clip(rng.normal(0.9, 0.7), -0.8, 2.2)),

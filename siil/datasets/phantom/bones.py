@@ -17,7 +17,7 @@ from siil.datasets.phantom.texture import Texture
 
 JOINT_GAP_MM = 1.4
 """cartilage between two facets"""
-SEAM_MM = 2.5
+SEAM_MM = 3.0
 """rounding where the pieces of one vertebra meet"""
 MIN_VOLUME_MM3 = 200.0
 """less of a vertebra than this inside the scan is not labelled"""

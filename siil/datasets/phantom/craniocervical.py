@@ -18,7 +18,7 @@ from siil.datasets.phantom.vertebra import UP, pair
 def atlas(m: Morphometry) -> Iterator[Limb]:
     """C1: lateral masses, anterior and posterior arch, transverse processes with their foramina."""
     mass = m.canal_width / 2 + 4.5
-    yield from pair((mass, 1.0, 3.0), (mass + 0.5, 1.0, -4.0), (7.6, 10.0), (7.6, 10.0), (0, 1, 0))
+    yield from pair((mass, 0.0, 3.5), (mass + 1.0, 0.0, -4.0), (8.6, 9.5), (8.8, 9.0), (0, 1, 0))
     front = [(mass - 2, -7.0, 0.0), (9.0, -11.0, 0.0), (0.0, -12.5, 0.0)]
     for a, b in pairwise(front):
         yield from pair(a, b, (3.4, 5.5), (3.4, 6.0), UP)

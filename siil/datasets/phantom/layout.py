@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def generate(recipe: PhantomRecipe, folder: Path, *, threads: int = 1) -> None:
         for job in jobs:
             write(job)
         return
-    with ProcessPoolExecutor(threads) as pool:
+    with ProcessPoolExecutor(threads, mp_context=get_context("spawn")) as pool:
         for _ in pool.map(write, jobs):
             pass
 

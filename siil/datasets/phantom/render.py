@@ -55,7 +55,7 @@ def sample(seed: int, recipe: PhantomRecipe, *, series: int = 0) -> Scan:
 def _centroids(
     anatomy: Anatomy, view: View, mask: np.ndarray, complete: dict[str, bool]
 ) -> dict[str, tuple[float, float, float]]:
-    found = {}
+    found: dict[str, tuple[float, float, float]] = {}
     for level in anatomy.levels:
         if level.name not in complete:
             continue
@@ -68,8 +68,8 @@ def _centroids(
         nearest = np.rint(index).astype(int)
         inside = bool((nearest >= 0).all() and (nearest < np.array(mask.shape)).all())
         if inside and mask[tuple(nearest)] == level.code:
-            found[level.name] = tuple(float(v) for v in index)
-    return found  # type: ignore[return-value]
+            found[level.name] = (float(index[0]), float(index[1]), float(index[2]))
+    return found
 
 
 def _mask_centre(mask: np.ndarray, code: int) -> tuple[float, float, float]:

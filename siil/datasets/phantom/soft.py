@@ -115,7 +115,11 @@ def _lungs(canvas: Canvas, image: np.ndarray, anatomy: Anatomy, trunk: Trunk, z:
     frontal = np.clip((depth - 50) / 80, -1.2, 1.2) ** 2 * np.float32(62)
     dome = np.where(left, np.float32(trunk.places["T10"][2]), np.float32(trunk.places["T10"][2] + 14))
     floor = (dome - lateral - frontal - np.float32(z)) * np.float32(0.6)
-    lungs = np.maximum(np.maximum(cage, half - np.abs(x)), floor)
+    apex = (np.abs(x) - 38) ** 2 * np.float32(1 / 40) + (depth + 5) ** 2 * np.float32(1 / 60)
+    ceiling = (np.float32(z - trunk.places["T1"][2] - 14) + apex * np.float32(z > trunk.places["T4"][2])) * np.float32(
+        0.5
+    )
+    lungs = np.maximum(np.maximum(cage, half - np.abs(x)), np.maximum(floor, ceiling))
     vessels = np.where(texture > 1.7, np.float32(420), np.float32(0))
     _lay(canvas, image, lungs, np.float32(anatomy.tissue.lung_hu) + np.float32(22) * texture + vessels)
 

@@ -138,7 +138,7 @@ def _lumbar(m: Morphometry, *, ribbed: bool) -> Iterator[Limb]:
         (0, 1, 0),
     )
     lamina = m.lamina_height / 2
-    yield from pair((inner, back - 1.5, -6), (1.5, back + 3.0, -7.5), (3.4, lamina * 0.85), (3.6, lamina * 0.9), UP)
+    yield from pair((inner, back - 1.5, -6), (1.5, back + 2.5, -7.5), (4.2, lamina * 0.85), (4.4, lamina * 0.9), UP)
     spine, _ = _spinous(m, thickness=7.5, tip_height=m.spinous_height * 0.95, base_z=-8.0)
     yield spine
     tip_z = m.transverse_up
@@ -171,7 +171,7 @@ def body_distance(
     """
     half_width, half_depth, half = m.width / 2, m.depth / 2, m.height / 2
     level = z / np.float32(half)
-    waist = {"C": 0.03, "T": 0.08, "L": 0.09}[region]
+    waist = {"C": 0.03, "T": 0.07, "L": 0.07}[region]
     rim = np.float32(1.0 - waist) + np.float32(waist * 1.35) * np.minimum(level * level, np.float32(1.2))
     if change.osteophyte_mm > 0:
         spur = np.clip(np.abs(level) * 3 - 2, 0, 1) * np.float32(change.osteophyte_mm / half_width)
@@ -184,7 +184,7 @@ def body_distance(
     radius = _superellipse(lateral, frontal, power, 2.6 if region != "C" else 3.2)
     wall = (radius / rim - 1) * np.float32(min(half_width, half_depth) * 0.96)
     slope = np.float32(np.tan(np.radians(m.wedge / 2)))
-    dish = np.float32({"C": 0.8, "T": 1.6, "L": 2.4}[region] + change.middle_loss * half)
+    dish = np.float32({"C": 0.8, "T": 1.5, "L": 2.0}[region] + change.middle_loss * half)
     bowl = dish * np.maximum(1 - radius * radius, 0)
     top = np.float32(half) - y * slope - bowl
     bottom = np.float32(half) - y * slope - bowl * np.float32(0.9)

@@ -93,12 +93,9 @@ def paired(scans: pd.DataFrame, *, reference: str, metrics: Sequence[str]) -> pd
 def _wilcoxon(differences: np.ndarray) -> float:
     if differences.size < 2:
         return float("nan")
-    if not np.abs(differences).max() > 1e-12:
-        return 1.0
-    zeros_or_ties = len(np.unique(np.abs(differences))) < differences.size or (differences == 0).any()
-    # exact for few patients without ties, where the normal approximation is poor; ties allow only the approximation
-    method = "exact" if differences.size <= 50 and not zeros_or_ties else "approx"
-    return float(stats.wilcoxon(differences, method=method).pvalue)
+    rounded = np.round(differences, 12)  # equal differences must tie in spite of rounding
+    # "auto": exact for few patients, by permutation where there are ties or zeros, else the normal approximation
+    return float(stats.wilcoxon(rounded, method="auto").pvalue) if rounded.any() else 1.0
 
 
 def holm(p: np.ndarray) -> np.ndarray:

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from typing import Final
 
 from siil.provenance import RESEARCH_USE
-from siil.report.tables import Table
+from siil.report.tables import NONE, Table
 
 _LONG = 40
 """Tables of more rows run over several pages in LaTeX."""
+_WIDE = 9
+"""Tables of more columns are turned by 90 degrees in LaTeX and fill the page."""
 _TEX: Final = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -34,10 +36,10 @@ _TEX: Final = {
 
 
 def to_csv(table: Table) -> str:
-    """Headings and cells, comma-separated; notes are left to the readable formats."""
+    """Headings and cells, comma-separated, absent ones empty; notes are left to the readable formats."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerows([table.columns, *table.rows])
+    writer.writerows([table.columns, *([("" if cell == NONE else cell) for cell in row] for row in table.rows)])
     return stream.getvalue()
 
 
@@ -56,24 +58,38 @@ def _piped(text: str) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A booktabs table of full text width, or a longtable when it has many rows; every cell escaped."""
+    """A booktabs table, turned when it is wide, or a longtable when it has many rows; every cell escaped.
+
+    An interval stands below its mean and a unit below its heading.
+    """
     caption = escape(" ".join((f"{table.title}.", *table.notes, RESEARCH_USE)))
-    head = [f"% {RESEARCH_USE}", f"% \\usepackage{{booktabs,graphicx,longtable}}; \\input{{{table.name}}}"]
+    head = [f"% {RESEARCH_USE}", f"% \\usepackage{{booktabs,graphicx,longtable,rotating}}; \\input{{{table.name}}}"]
     if not table.rows:
         return "\n".join([*head, f"\\par\\noindent {caption}\\par", ""])
-    columns = " & ".join(escape(column) for column in table.columns) + r" \\"
-    rows = [" & ".join(escape(cell) for cell in row) + r" \\" for row in table.rows]
+    columns = " & ".join(_stacked(column, " (") for column in table.columns) + r" \\"
+    rows = [" & ".join(_stacked(cell, " [") for cell in row) + r" \\" for row in table.rows]
     build: Callable[..., list[str]] = _longtable if len(rows) > _LONG else _float
     return "\n".join([*head, *build(table, caption=caption, columns=columns, rows=rows), ""])
 
 
+def _stacked(text: str, before: str) -> str:
+    """Escaped text, what begins with `before` on a second line."""
+    first, sign, second = text.partition(before)
+    if not sign:
+        return escape(text)
+    # the braces keep a bracket from being read as the length of the line break
+    return rf"\shortstack[l]{{{escape(first)}\\{{}}{escape(before.strip() + second)}}}"
+
+
 def _float(table: Table, *, caption: str, columns: str, rows: list[str]) -> list[str]:
+    wide = len(table.columns) > _WIDE
+    kind = "sidewaystable" if wide else "table"
     return [
-        r"\begin{table}[htbp]",
+        rf"\begin{{{kind}}}[htbp]",
         r"\centering",
         rf"\caption{{{caption}}}",
         rf"\label{{tab:{table.name}}}",
-        r"\resizebox{\textwidth}{!}{%",
+        *([r"\resizebox{\textwidth}{!}{%"] if wide else [r"{\small"]),
         rf"\begin{{tabular}}{{{'l' * len(table.columns)}}}",
         r"\toprule",
         columns,
@@ -81,7 +97,7 @@ def _float(table: Table, *, caption: str, columns: str, rows: list[str]) -> list
         *rows,
         r"\bottomrule",
         r"\end{tabular}}",
-        r"\end{table}",
+        rf"\end{{{kind}}}",
     ]
 
 

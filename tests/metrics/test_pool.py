@@ -97,6 +97,13 @@ def test_six_patients_that_all_improve_have_the_exact_p() -> None:
     assert row["p"] == row["p_holm"] == pytest.approx(2 / 2**6)
 
 
+def test_ties_and_zeros_are_counted_exactly_for_few_patients() -> None:
+    # Ranks of 0.1, 0.1, 0.1: all positive in 2 of 8 sign patterns, two-sided.
+    frame = scans(siil=[0.5, 0.6, 0.7], other=[0.6, 0.7, 0.8])
+    (row,) = paired(frame, reference="siil", metrics=["dice"]).to_dict("records")
+    assert row["p"] == pytest.approx(0.25)
+
+
 def test_pairs_are_patients() -> None:
     frame = scans(siil=[0.5] * 4, other=[0.7, 0.3, 0.6, 0.6])
     frame["patient"] = ["a", "a", "b", "c"] * 2

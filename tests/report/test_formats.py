@@ -7,7 +7,7 @@ import io
 
 from siil.provenance import RESEARCH_USE
 from siil.report.formats import escape, to_csv, to_latex, to_markdown
-from siil.report.tables import Table
+from siil.report.tables import NONE, Table
 
 TABLE = Table("t", "A title", ("Model", "Dice (0-1)"), (("no_gru", "0.9 ± 0.1"), ("a|b", "50 % & more")), ("A note.",))
 
@@ -40,6 +40,22 @@ def test_latex_is_booktabs_with_every_cell_escaped() -> None:
     assert RESEARCH_USE in text.splitlines()[0]
     caption = next(line for line in text.splitlines() if line.startswith(r"\caption"))
     assert RESEARCH_USE in caption
+
+
+def test_intervals_and_units_stand_below_what_they_belong_to() -> None:
+    text = to_latex(Table("t", "T", ("Dice (0-1)",), (("0.9 ± 0.1 [0.8, 1.0]",),), ()))
+    assert r"\shortstack[l]{Dice\\{}(0-1)} \\" in text
+    assert r"\shortstack[l]{0.9 $\pm$ 0.1\\{}[0.8, 1.0]} \\" in text
+
+
+def test_a_wide_latex_table_is_turned() -> None:
+    wide = to_latex(Table("t", "Wide", tuple("abcdefghij"), (tuple("abcdefghij"),), ()))
+    assert r"\begin{sidewaystable}" in wide
+    assert r"\begin{table}" in to_latex(TABLE)
+
+
+def test_absent_values_are_empty_in_csv() -> None:
+    assert to_csv(Table("t", "T", ("A", "B"), (("x", NONE),), ())) == "A,B\nx,\n"
 
 
 def test_a_long_latex_table_runs_over_pages() -> None:

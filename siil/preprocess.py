@@ -11,13 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import SimpleITK as sitk
 from scipy import ndimage
 
-from siil import anatomy, defects
+from siil import anatomy, defects, oblique
 from siil.geometry import Axes, Geometry, length_along_body_mm, lps_axes, lps_grid
-from siil.grid import Grid, Volume, match_mask, to_sitk
-from siil.resample import AxisPlan, SoftVote, apply, plan_axis, resample_image, resample_labels
+from siil.grid import Grid, Volume, match_mask
+from siil.resample import AxisPlan, plan_axis, resample_image, resample_labels
 from siil.schema.dataset import Preprocess
 from siil.undo import SoftMap, undo_labels, undo_soft
 
@@ -89,7 +88,7 @@ def preprocess(image: Volume, mask: Volume | None, *, settings: Preprocess, name
     if axes is not None:
         moved, labels, grid = _aligned(image, mask, axes, settings)
     else:
-        moved, labels, grid = _oblique(image, mask, settings)
+        moved, labels, grid = oblique.resample(image, mask, spacing_mm=settings.spacing_mm, window_hu=_window(settings))
     box = _crop_box(moved, labels, settings)
     corner = (box[0].start, box[1].start, box[2].start)
     cropped = np.ascontiguousarray(moved[box])
@@ -109,7 +108,7 @@ def _working_grid(source: Grid, spacing_mm: float) -> Grid:
     """The uncropped working grid of a scan."""
     axes = lps_axes(source)
     if axes is None:
-        return _box_around(source, spacing_mm)
+        return oblique.box_around(source, spacing_mm)
     return _covered(lps_grid(source, axes), _plans(lps_grid(source, axes), spacing_mm), spacing_mm)
 
 
@@ -133,71 +132,6 @@ def _aligned(
     moved = resample_image(axes.to_lps(image.array), matrices, low=low, high=high)
     labels = None if mask is None else resample_labels(axes.to_lps(mask.array), matrices)
     return moved, labels, _covered(grid, plans, settings.spacing_mm)
-
-
-def _box_around(source: Grid, spacing_mm: float) -> Grid:
-    """The LPS box of voxels that holds every voxel of an oblique grid, edges included."""
-    ends = [(-0.5, length - 0.5) for length in source.shape[::-1]]
-    corners = np.array([[i, j, k, 1.0] for i in ends[0] for j in ends[1] for k in ends[2]]).T
-    world = (source.matrix @ corners)[:3]
-    low, high = world.min(1), world.max(1)
-    count = np.maximum(1, np.ceil((high - low) / spacing_mm - 1e-3)).astype(int)
-    ox, oy, oz = ((low + high) / 2 - (count - 1) / 2 * spacing_mm).tolist()
-    return Grid((int(count[2]), int(count[1]), int(count[0])), (spacing_mm,) * 3, (ox, oy, oz))
-
-
-def _oblique(image: Volume, mask: Volume | None, settings: Preprocess) -> tuple[np.ndarray, np.ndarray | None, Grid]:
-    """Coarsen along the scan's own axes (antialiased, never refine), then interpolate onto the LPS box around it."""
-    target = _box_around(image.grid, settings.spacing_mm)
-    plans = [
-        plan_axis(count, old, max(old, settings.spacing_mm))
-        for count, old in zip(image.grid.shape, image.grid.spacing_mm, strict=True)
-    ]
-    matrices = (plans[0].matrix, plans[1].matrix, plans[2].matrix)
-    own = _coarsened(image.grid, plans, settings.spacing_mm)
-    low, high = _window(settings)
-    coarse = Volume(resample_image(image.array, matrices, low=low, high=high), own)
-    moved = sitk.GetArrayFromImage(_interpolate(coarse, target, sitk.sitkBSpline3, float(low)))
-    moved = np.clip(np.rint(moved), low, high).astype(np.int16)
-    if mask is None:
-        return moved, None, target
-    vote = SoftVote((0, 0, 0), target.shape)
-    for label, box in enumerate(ndimage.find_objects(mask.array), start=1):
-        if box is None:
-            continue
-        parts = [None if m is None else np.ascontiguousarray(m[:, span]) for m, span in zip(matrices, box, strict=True)]
-        kept = [slice(None) if m is not None else span for m, span in zip(matrices, box, strict=True)]
-        soft = np.zeros(own.shape, np.float32)
-        soft[kept[0], kept[1], kept[2]] = apply(
-            (mask.array[box] == label).astype(np.float32), (parts[0], parts[1], parts[2])
-        )
-        vote.add(
-            label, (0, 0, 0), sitk.GetArrayFromImage(_interpolate(Volume(soft, own), target, sitk.sitkLinear, 0.0))
-        )
-    return moved, vote.labels(), target
-
-
-def _coarsened(source: Grid, plans: list[AxisPlan], spacing_mm: float) -> Grid:
-    spacing = tuple(old if p.matrix is None else spacing_mm for p, old in zip(plans, source.spacing_mm, strict=True))
-    first = [plan.first_vox for plan in plans]
-    x, y, z = (source.matrix @ [first[2], first[1], first[0], 1.0])[:3].tolist()
-    shape = (plans[0].count, plans[1].count, plans[2].count)
-    return Grid(shape, (spacing[0], spacing[1], spacing[2]), (x, y, z), source.direction)
-
-
-def _interpolate(volume: Volume, target: Grid, how: int, outside: float) -> sitk.Image:
-    z, y, x = target.shape
-    return sitk.Resample(
-        to_sitk(Volume(volume.array.astype(np.float32), volume.grid)),
-        (x, y, z),
-        sitk.Transform(),
-        how,
-        target.origin_mm,
-        tuple(reversed(target.spacing_mm)),
-        target.direction,
-        outside,
-        sitk.sitkFloat32,
-    )
 
 
 def _crop_box(image: np.ndarray, labels: np.ndarray | None, settings: Preprocess) -> tuple[slice, slice, slice]:

@@ -8,6 +8,7 @@ Nothing here imports torch.
 
 from __future__ import annotations
 
+import errno
 import functools
 import importlib
 import inspect
@@ -21,10 +22,11 @@ from typing import Annotated, Any
 import typer
 
 from siil import config as configuration
-from siil.errors import SiilError
-from siil.pipeline import STAGES
+from siil.errors import ConfigError, SiilError
+from siil.pipeline import BY_NAME, OWN_VERBS, VERBS
 
 log = logging.getLogger("siil")
+_MENDABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 app = typer.Typer(
     name="siil",
     help="SIIL: labels and segments every vertebra in a CT scan. Research use only, not a medical device.",
@@ -40,6 +42,11 @@ Sets = Annotated[list[str], typer.Option("--set", help="KEY=VALUE that wins over
 LogFile = Annotated[Path | None, typer.Option("--log", help="also write the log to this file")]
 
 
+@app.callback()
+def _group() -> None:
+    """With a callback, typer keeps the verb even where only one is registered."""
+
+
 def _command(stage: Callable[..., None], names: tuple[str, ...]) -> Callable[..., None]:
     """`stage` with its `config` argument replaced by the options that make one."""
 
@@ -49,12 +56,11 @@ def _command(stage: Callable[..., None], names: tuple[str, ...]) -> Callable[...
         model, sets, log_file = options.pop("model_config"), options.pop("sets"), options.pop("log_file")
         _log_to(log_file)
         if text:
-            values = json.loads(text)
+            values = _parse(text)
         else:
             overrides = configuration.parse_overrides(sets)
-            values = configuration.sections(
-                configuration.resolve(experiment, model=model or None, overrides=overrides), names
-            )
+            resolved = configuration.resolve(experiment, model=model or None, overrides=overrides)
+            values = configuration.sections(resolved, names)
         stage(config=configuration.partial(values), **options)
 
     signature = inspect.signature(stage, eval_str=True)
@@ -74,6 +80,16 @@ def _command(stage: Callable[..., None], names: tuple[str, ...]) -> Callable[...
     return command
 
 
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"--config: expected JSON, got {text[:40]!r}: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"--config: expected a JSON object of sections, got {text[:40]!r}")
+    return values
+
+
 def _log_to(path: Path | None) -> None:
     logging.captureWarnings(True)
     handlers: list[logging.Handler] = [logging.StreamHandler()]
@@ -85,31 +101,39 @@ def _log_to(path: Path | None) -> None:
     )
 
 
-def _register(verb: str, names: tuple[str, ...]) -> None:
+def _register(verb: str) -> None:
     module = importlib.import_module(f"siil.stages.{verb}")
+    names = BY_NAME[verb].sections if verb in BY_NAME else module.SECTIONS
     app.command(verb)(_command(getattr(module, verb), names))
 
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 2 an error that the user can mend, 1 a bug (with its traceback)."""
-    for stage in STAGES:
-        _register(stage.name, stage.sections)
-    for verb in ("predict", "check"):
-        module = importlib.import_module(f"siil.stages.{verb}")
-        app.command(verb)(_command(getattr(module, verb), module.SECTIONS))
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    for verb in [asked] if asked in VERBS + OWN_VERBS else VERBS + OWN_VERBS:  # one stage starts faster than all
+        _register(verb)
     try:
         app()
     except SiilError as error:
-        message = " ".join(str(error).split())
-        log.error("ERROR: %s", message) if _logs_to_file() else None
-        print(f"ERROR: {message}", file=sys.stderr)
-        sys.exit(2)
+        _refuse(str(error))
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:
+        if error.errno in _MENDABLE:
+            _refuse(f"{error.filename or 'writing'}: {error.strerror}; make room or give a folder that can be written")
+        raise
     except Exception:
         if _logs_to_file():
             log.exception("a bug, not a mistake of yours")
         raise
+
+
+def _refuse(message: str) -> None:
+    line = " ".join(message.split())
+    if _logs_to_file():
+        log.error("ERROR: %s", line)
+    print(f"ERROR: {line}", file=sys.stderr)
+    sys.exit(2)
 
 
 def _logs_to_file() -> bool:

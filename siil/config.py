@@ -203,9 +203,9 @@ def partial(values: Mapping[str, Any], section: type[Section] = Config, where: s
 def _field(section: type[Section], key: str, value: Any, where: str) -> Any:
     from pydantic import TypeAdapter
 
-    info = section.model_fields[key]
+    annotation: Any = section.model_fields[key].annotation
     try:
-        return TypeAdapter(info.annotation).validate_python(value)
+        return TypeAdapter(annotation).validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join([key, *(str(part) for part in first["loc"])])

@@ -1,8 +1,9 @@
 """Where an artefact comes from: the digest of the code behind a stage, and the run record beside each artefact.
 
 `code_digest("train")` hashes the import closure of `siil.stages.train`: every module of the package that it can reach,
-without comments, docstrings and formatting. Snakemake's rules carry it in `params`, because a shell rule is not rerun
-when the package behind it changes. Lowest layer: imports only `errors` and `files`.
+without comments, docstrings and formatting, and the assets (templates, scripts) of the packages among them. Snakemake's
+rules carry it in `params`, because a shell rule is not rerun when the package behind it changes. Lowest layer: imports
+only `files` and `errors`.
 """
 
 from __future__ import annotations
@@ -21,18 +22,33 @@ from pathlib import Path
 from typing import Any
 
 from siil import files
+from siil.errors import InputError
 
 PACKAGE = Path(__file__).resolve().parent
 RESEARCH_USE = "Research use only, not a medical device."
+_CONFIGURATION = ("siil.config", "siil.schema", "siil.pipeline")
 _VERSIONS = ("torch", "monai", "numpy", "SimpleITK", "nibabel", "pandas", "scikit-learn", "lightning-fabric")
 
 
 def code_digest(stage: str) -> str:
-    """12 hex digits over the import closure of the stage's module, comments and docstrings stripped."""
+    """12 hex digits over the import closure of the stage's module, comments and docstrings stripped, and its assets."""
     digest = hashlib.sha256()
-    for name in sorted(import_closure(f"siil.stages.{stage}")):
-        digest.update(f"{name}\0{_normalised(_path(name))}\0".encode())
+    for path in code_files(stage):
+        content = _normalised(path) if path.suffix == ".py" else files.sha256(path)
+        digest.update(f"{path.relative_to(PACKAGE)}\0{content}\0".encode())
     return digest.hexdigest()[:12]
+
+
+def code_files(stage: str) -> list[Path]:
+    """The package's files behind a stage: the modules of its import closure, and the assets/ beside them.
+
+    Not those that only shape the configuration: what they say reaches a stage as values, in `params.config`.
+    """
+    names = import_closure(f"siil.stages.{stage}")
+    modules = {_path(name) for name in names if not name.startswith(_CONFIGURATION)}
+    folders = {path.parent / "assets" for path in modules}
+    assets = {path for folder in folders for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    return sorted(modules | assets)
 
 
 def import_closure(module: str) -> set[str]:
@@ -68,7 +84,9 @@ def _imports(path: Path, module: str) -> set[str]:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("siil."):
             names.add(node.value)  # a module named in a table and imported by name
-    return {name for name in names if name.split(".")[0] == "siil" and _path(name).is_file()} - {module}
+    names = {name for name in names if name.split(".")[0] == "siil" and _path(name).is_file()}
+    parents = {name.rsplit(".", depth)[0] for name in names for depth in range(1, name.count(".") + 1)}
+    return (names | parents) - {module}
 
 
 @cache
@@ -84,7 +102,7 @@ def _normalised(path: Path) -> str:
                 and isinstance(first.value.value, str)
             ):
                 node.body = body[1:]
-    return ast.dump(tree)
+    return ast.dump(tree).replace(", type_params=[]", "")  # Python 3.12 adds it: the same digest as on 3.11
 
 
 def run_path(artefact: Path) -> Path:
@@ -105,6 +123,9 @@ def record(
         inputs: files whose SHA-256 goes into the record. Only their names are kept, not their folders.
         seed: seed of the randomness used, if any.
 
+    Raises:
+        InputError: an input does not exist.
+
     Yields:
         The record; the block may add what it alone knows (device, precision, notes).
     """
@@ -118,12 +139,18 @@ def record(
         "versions": versions(),
         "device": "cpu",
         "seed": seed,
-        "inputs": {item.name: files.sha256(item) for item in inputs},
+        "inputs": {item.name: _digest(item) for item in inputs},
     }
     yield entry
     entry["started"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started))
     entry["seconds"] = round(time.time() - started, 3)
     files.write_json(path, entry)
+
+
+def _digest(path: Path) -> str:
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file; give the path of an existing one, or run the step that makes it")
+    return files.sha256(path)
 
 
 @cache

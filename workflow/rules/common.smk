@@ -49,12 +49,6 @@ DATASET = CONFIG.dataset.name
 DATA = f"data/{DATASET}"
 RESULTS = f"results/{EXPERIMENT}"
 ALL_CORES = workflow.resource_settings.cores or 8
-TABLES = expand(
-    "{name}.{kind}",
-    name=["comparison", "ablation", "vertebrae", "regions"],
-    kind=["csv", "md", "tex"],
-)
-FIGURES = expand("{name}.{kind}", name=["training"], kind=["png", "pdf"])
 
 
 wildcard_constraints:

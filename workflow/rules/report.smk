@@ -1,11 +1,29 @@
 # All scans of an experiment in one place: pooled numbers, tables, figures, and the page that shows them.
 
+# As siil.report.tables.NAMES and siil.report.figures.NAMES have them; a test compares. (To import these here would load
+# pandas and matplotlib each time Snakemake starts.)
+TABLES = ["comparison", "paired", "ablation", "per_vertebra", "per_region"]
+FIGURES = [
+    "comparison",
+    "dice_box",
+    "per_vertebra",
+    "confusion",
+    "ceiling",
+    "overlays",
+    "worst_cases",
+    "training_curves",
+    "localisation",
+    "embeddings",
+]
+
 
 rule aggregate:
     input:
         scores=of_tested_cases(
             f"{RESULTS}/evaluate/{{model}}/fold{{fold}}/{{case}}.tsv"
         ),
+        cases=f"{DATA}/cases.tsv",
+        lists=expand(f"{DATA}/folds/{{fold}}/testing.txt", fold=CONFIG.folds),
         histories=expand(
             f"{RESULTS}/train/{{model}}/fold{{fold}}/history.tsv",
             model=CONFIG.models,
@@ -42,11 +60,20 @@ rule tables:
     input:
         rules.aggregate.output,
     output:
-        report(
-            expand("results/{{experiment}}/tables/{name}", name=TABLES),
-            caption="../report/tables.rst",
-            category="Tables",
+        expand(
+            "results/{{experiment}}/tables/{name}.{kind}",
+            name=TABLES,
+            kind=["md", "tex"],
         ),
+        [
+            report(
+                f"results/{{experiment}}/tables/{name}.csv",
+                caption="../report/tables.rst",
+                category="Tables",
+                labels={"table": name.replace("_", " ")},
+            )
+            for name in TABLES
+        ],
     log:
         "logs/{experiment}/tables.log",
     benchmark:
@@ -77,11 +104,16 @@ rule figures:
             f"{DATA}/msk/{{case}}.nii.gz",
         ),
     output:
-        report(
-            expand("results/{{experiment}}/figures/{name}", name=FIGURES),
-            caption="../report/figures.rst",
-            category="Figures",
-        ),
+        expand("results/{{experiment}}/figures/{name}.pdf", name=FIGURES),
+        [
+            report(
+                f"results/{{experiment}}/figures/{name}.png",
+                caption="../report/figures.rst",
+                category="Figures",
+                labels={"figure": name.replace("_", " ")},
+            )
+            for name in FIGURES
+        ],
     log:
         "logs/{experiment}/figures.log",
     benchmark:
@@ -115,7 +147,12 @@ rule report:
             f"{DATA}/msk/{{case}}.nii.gz",
         ),
     output:
-        page="results/{experiment}/report/index.html",
+        page=report(
+            "results/{experiment}/report/index.html",
+            caption="../report/page.rst",
+            category="Report",
+            labels={"page": "all in one"},
+        ),
     log:
         "logs/{experiment}/report.log",
     benchmark:

@@ -76,12 +76,18 @@ rule all_aggregate:
 
 rule all_tables:
     input:
-        expand(f"{RESULTS}/tables/{{name}}", name=TABLES),
+        expand(
+            f"{RESULTS}/tables/{{name}}.{{kind}}",
+            name=TABLES,
+            kind=["csv", "md", "tex"],
+        ),
 
 
 rule all_figures:
     input:
-        expand(f"{RESULTS}/figures/{{name}}", name=FIGURES),
+        expand(
+            f"{RESULTS}/figures/{{name}}.{{kind}}", name=FIGURES, kind=["png", "pdf"]
+        ),
 
 
 rule all_report:

@@ -193,10 +193,10 @@ def draw_posture(rng: np.random.Generator, recipe: PhantomRecipe) -> Posture:
     bent = rng.random() < recipe.scoliosis
     cobb = float(rng.uniform(12, 35) if bent else abs(rng.normal(0, 3.0)))
     return Posture(
-        lean_deg=float(rng.normal(-11, 4)),
+        lean_deg=float(rng.normal(-13, 4)),
         lordosis=float(np.clip(rng.normal(0.95, 0.17), 0.5, 1.4)),
-        kyphosis=float(np.clip(rng.normal(1.0, 0.2), 0.5, 1.6)),
-        neck=float(np.clip(rng.normal(0.9, 0.7), -0.8, 2.2)),
+        shoulder_lean_deg=float(np.clip(rng.normal(24, 7), 8, 42)),
+        head_lean_deg=float(np.clip(rng.normal(7, 8), -12, 25)),
         cobb_deg=cobb * float(rng.choice((-1, 1))),
         apex=float(rng.uniform(0.25, 0.75)),
         curve_length=float(rng.uniform(0.3, 0.55)),

@@ -38,7 +38,7 @@ def lay_sacrum(canvas: Canvas, anatomy: Anatomy, bone: Bone) -> None:
     for number, (w, d, h, span, bend) in enumerate(SEGMENTS):
         centre = at - frame[:, 2] * (h * k / 2)
         place = Placement(centre, frame)
-        bodies.append((place, (w * k, d * k, (h + (2.5 if number else 0)) * k)))
+        bodies.append((place, (w * k, d * k, (h + (5.0 if number else 0)) * k)))
         limbs += [limb.scaled(k).placed(centre, frame) for limb in _segment(number, w, d, h, span)]
         at = at - frame[:, 2] * h * k
         frame = frame @ rotation(0, bend)

@@ -16,13 +16,16 @@ from siil.datasets.phantom.shapes import rotation
 
 @dataclass(frozen=True, slots=True)
 class Posture:
-    """Curves of one patient. Factors multiply the table's wedges; 1 is the mean."""
+    """Curves of one patient. Leans are angles of a vertebra's axis, positive forward."""
 
     lean_deg: float
     """lean of the lowest thoracic vertebra, positive forward; the sacral slope follows from it and the lordosis"""
     lordosis: float
-    kyphosis: float
-    neck: float
+    """factor of the lumbar discs' wedges; 1 is the mean"""
+    shoulder_lean_deg: float
+    """lean above T1; the kyphosis follows from it"""
+    head_lean_deg: float
+    """lean above C2; the curve of the neck follows from it"""
     cobb_deg: float
     """angle of the coronal curve; positive: convex to the left"""
     apex: float
@@ -51,24 +54,35 @@ def stack(levels: list[tuple[str, Morphometry]], posture: Posture) -> dict[str, 
     # lordosis and sacral slope go together, or nobody could stand: start so that the curve ends at the wanted lean
     lumbar = [row for name, row in levels if name[0] == "L"]
     lean = posture.lean_deg + sum(row.wedge + row.disc_wedge * posture.lordosis for row in lumbar)
+    bend = {
+        "T": _bend(levels, "T", start=posture.lean_deg, goal=posture.shoulder_lean_deg),
+        "C": _bend(levels, "C", start=posture.shoulder_lean_deg, goal=posture.head_lean_deg),
+    }
     position = np.zeros(3)
     places = {"S1": Placement(position, tilt @ _frame(lean, 0.0, 0.0))}
     total = sum(row.height + row.disc for _, row in levels)
     done = 0.0
     for name, row in reversed(levels):
-        factor = {"C": posture.neck, "T": posture.kyphosis, "L": posture.lordosis}[name[0]]
         side, twist = _coronal(done / total, posture)
-        disc_wedge = row.disc_wedge * factor
+        disc_wedge = row.disc_wedge * posture.lordosis if name[0] == "L" else row.disc_wedge + bend[name[0]]
         disc_frame = tilt @ _frame(lean - disc_wedge / 2, side, twist)
         position = position + disc_frame[:, 2] * row.disc
         lean -= disc_wedge
-        wedge = row.wedge * factor if name[0] == "T" else row.wedge
-        frame = tilt @ _frame(lean - wedge / 2, side, twist)
+        frame = tilt @ _frame(lean - row.wedge / 2, side, twist)
         places[name] = Placement(position + frame[:, 2] * row.height / 2, frame)
         position = position + frame[:, 2] * row.height
-        lean -= wedge
+        lean -= row.wedge
         done += row.height + row.disc
     return places
+
+
+def _bend(levels: list[tuple[str, Morphometry]], region: str, *, start: float, goal: float) -> float:
+    """What each disc of a region adds to its wedge, degrees, so that the lean goes from `start` to `goal`.
+
+    A fracture thus bends the spine where it is, and the neighbours make up for it, as they do in people.
+    """
+    rows = [row for name, row in levels if name[0] == region]
+    return (start - goal - sum(row.wedge + row.disc_wedge for row in rows)) / len(rows)
 
 
 def _frame(lean_deg: float, side_deg: float, twist_deg: float) -> np.ndarray:
@@ -84,5 +98,5 @@ def _coronal(share: float, posture: Posture) -> tuple[float, float]:
     """
     t = (share - posture.apex) / (posture.curve_length / 2)
     bump = np.exp(-0.5 * (t / 0.6) ** 2)
-    lean = -posture.cobb_deg * 0.8 * t * bump
+    lean = -posture.cobb_deg * 1.37 * t * bump  # 1.37: its extremes then differ by the Cobb angle
     return float(lean), float(-0.45 * posture.cobb_deg * bump)

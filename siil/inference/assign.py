@@ -1,11 +1,10 @@
 """From the decoded sequence to voxels: every spine voxel takes the best vertebra (method.md, section 12).
 
-A voxel's score for a vertebra is log p(v) - distance to its interval / distance_mm. p(v) is read through what
-the network says *inside* that interval: where it calls a whole vertebra by another name (a shift by one over half of a
-scan), its borders are right even though its names are not, so the posterior is compared with the interval's own mean
-posterior. With consistent evidence this is the probability of the label itself. Then each vertebra becomes one
-connected component; fragments go to the vertebra that they touch most, so that no holes appear; what touches none, and
-what is too small, becomes background.
+A voxel's score for a level is log p(v) - distance to the level's interval / distance_mm. A class that lies where the
+level of its name lies speaks for that level alone. A class that lies elsewhere (a shift by one over half of a scan)
+speaks for the levels in whose intervals it lies: its borders are right even though its name is not. Then each vertebra
+becomes one connected component; fragments go to the vertebra that they touch most, so that no holes appear; what
+touches none, and what is too small, becomes background.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from siil.inference.evidence import STEP_MM, Evidence
 from siil.inference.posterior import Posterior
 from siil.inference.sequence import Level, Sequence
 
-_FLOOR = 1e-3
-_OWN = 0.1
-"""Share of a level's own name in its profile, whatever the network says there."""
+_FLOOR = 0.01
+_HANGS_MM = 10.0
+"""Processes hang this far beyond their level's interval."""
 
 
 def assign(
@@ -37,10 +36,10 @@ def assign(
     classes = posterior.classes[chosen].astype(np.float32)
     at = evidence.arclength_mm[chosen]
     names = [level.index for level in sequence.levels]
+    meaning = _meaning(sequence.levels, evidence)
     scores = [
-        np.log(classes @ _profile(level, evidence) + _FLOOR)
-        - _distance(at, level.start_mm, level.stop_mm) / distance_mm
-        for level in sequence.levels
+        np.log(classes @ meaning[:, n] + _FLOOR) - _distance(at, level.start_mm, level.stop_mm) / distance_mm
+        for n, level in enumerate(sequence.levels)
     ]
     first, last = sequence.levels[0].start_mm, sequence.levels[-1].stop_mm
     outside = np.maximum(first - at, at - last)  # above the first or below the last interval
@@ -52,17 +51,22 @@ def assign(
     return labels
 
 
-def _profile(level: Level, evidence: Evidence) -> np.ndarray:
-    """[K] float32: how much each class of the network speaks for this level; at most 1."""
-    bins = (np.arange(len(evidence.share)) + 0.5) * STEP_MM
-    middle = 0.5 * (level.start_mm + level.stop_mm)
-    reach = max(0.3 * (level.stop_mm - level.start_mm), 1.0)  # without the ends, where the neighbours begin
-    core = np.abs(bins - middle) <= reach
-    says = evidence.share[core].mean(axis=0) if core.any() else np.zeros(CLASSES)
-    says[0] = 0
-    says = says / max(float(says.sum()), 1e-6)
-    says[level.index] += _OWN
-    return (says / says.max()).astype(np.float32)
+def _meaning(levels: tuple[Level, ...], evidence: Evidence) -> np.ndarray:
+    """[K, levels] float32: how much each class of the network speaks for each level; rows sum to 1, or to 0."""
+    at = (np.arange(len(evidence.share)) + 0.5) * STEP_MM
+    total = np.maximum(evidence.share.sum(axis=0), 1e-6)
+    meaning = np.zeros((CLASSES, len(levels)))
+    for n, level in enumerate(levels):
+        inside = (at >= level.start_mm) & (at < level.stop_mm)
+        meaning[:, n] = evidence.share[inside].sum(axis=0)
+    meaning /= np.maximum(meaning.sum(axis=1, keepdims=True), 1e-6)
+    for n, level in enumerate(levels):
+        near = (at >= level.start_mm - _HANGS_MM) & (at < level.stop_mm + _HANGS_MM)
+        at_home = max(0.0, 2 * float(evidence.share[near, level.index].sum() / total[level.index]) - 1)
+        meaning[level.index] *= 1 - at_home
+        meaning[level.index, n] += at_home
+    meaning[0] = 0
+    return meaning.astype(np.float32)
 
 
 def _distance(at: np.ndarray, start: float, stop: float) -> np.ndarray:

@@ -11,8 +11,6 @@ import cc3d
 import edt
 import numpy as np
 
-from siil.anatomy import BY_NAME
-
 _BALL = 0.65
 """Radius of the ball over the greatest distance to the mask's surface."""
 _COLUMN_MM = 6.0
@@ -20,9 +18,10 @@ _COLUMN_MM = 6.0
 
 
 def body_mask(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
-    """The thick part of one vertebra's mask [Z, Y, X] bool that holds its body.
+    """The thick part of one vertebra's mask [Z, Y, X] bool that holds its body; its mean is the body's centre.
 
-    The mask's box may end at the scan's border: what lies beyond counts as more bone, or a cut body would look thin.
+    The mask has at least one voxel, and an empty rim where the scan goes on. Its box may end
+    at the scan's border: what lies beyond counts as more bone, or a cut body would look thin.
     """
     depth = edt.edt(np.ascontiguousarray(mask), anisotropy=spacing_mm, black_border=False)
     if not np.isfinite(depth).all():  # the mask fills its whole box
@@ -35,22 +34,10 @@ def body_mask(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.nd
     return mask & (away < radius)
 
 
-def body_centre(mask: np.ndarray, spacing_mm: tuple[float, float, float], *, index: int) -> np.ndarray:
-    """(z, y, x) in voxels of the centre of a vertebra's body; of the whole mask for C1.
-
-    Args:
-        mask: [Z, Y, X] bool, with at least one voxel and an empty rim where the scan goes on.
-        spacing_mm: (Z, Y, X).
-        index: internal index of the vertebra.
-    """
-    chosen = mask if index == BY_NAME["C1"].index else body_mask(mask, spacing_mm)
-    return np.argwhere(chosen).mean(axis=0)
-
-
 def body_height_mm(
     mask: np.ndarray, spacing_mm: tuple[float, float, float], *, centre: np.ndarray, along: np.ndarray
 ) -> float:
-    """Mean height of the mask in a column through `centre` (z, y, x voxels) along the unit vector `along` (z, y, x)."""
+    """Mean height of the body in a column through `centre` (z, y, x voxels) along the unit vector `along` (z, y, x)."""
     sites = (np.argwhere(mask) - centre) * spacing_mm
     height = sites @ along
     aside = np.linalg.norm(sites - height[:, None] * along, axis=1)

@@ -22,10 +22,12 @@ _CELL_MM = 4.0
 _BLUR_CELLS = (1.0, 3.0, 3.0)
 _MOVE_COST = 0.15
 """Price of one cell sideways between two slabs (squared: two cells cost four), in units of a full slab's mass."""
+_STEEP = 3.0
+"""Steeper than 45 degrees costs this much more."""
 _REACH_CELLS = 2
 _CATCH_MM = 40.0
 """Spine voxels within this of the track belong to it."""
-_SMOOTH_MM = 16.0
+_SMOOTH_MM = 18.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def _move(best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for dy in range(-reach, reach + 1):
         for dx in range(-reach, reach + 1):
             here = padded[reach + dy : reach + dy + rows, reach + dx : reach + dx + columns]
-            here = here - _MOVE_COST * (dy * dy + dx * dx)
+            here = here - _MOVE_COST * (dy * dy + dx * dx) * (1 if dy * dy + dx * dx < 3 else _STEEP)
             better = here > value
             value[better] = here[better]
             step[0][better], step[1][better] = dy, dx
@@ -148,7 +150,7 @@ def _smooth(slab: np.ndarray, points: np.ndarray, mass: np.ndarray, track: np.nd
     kernel = (np.exp(-0.5 * (away / _SMOOTH_MM) ** 2) + 1e-3 * np.exp(-np.abs(away) / 60)) * weight
     total = kernel.sum(axis=1)
     mean = (kernel * away).sum(axis=1) / total
-    spread = (kernel * (away - mean[:, None]) ** 2).sum(axis=1) + 25.0 * total  # ridge: 5 mm
+    spread = (kernel * (away - mean[:, None]) ** 2).sum(axis=1) + 100.0 * total  # ridge: 10 mm
     value = kernel @ centre / total[:, None]
     slope = np.einsum("ij,ijd->id", kernel * (away - mean[:, None]), centre[None] - value[:, None])
     slope = np.clip(slope / spread[:, None], -1.7, 1.7)

@@ -7,7 +7,7 @@ Training's validation uses only slide and raw_labels. Nothing here reads or writ
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from siil.inference.assign import assign, one_component_each
 from siil.inference.centreline import Centreline
 from siil.inference.fuse import raw_labels
 from siil.inference.posterior import Posterior
-from siil.inference.sequence import EMPTY, Enumeration, Level, Sequence, decode_sequence
+from siil.inference.sequence import EMPTY, Enumeration, Sequence, decode_sequence
 from siil.inference.soft_maps import soft_maps
 from siil.inference.vertebrae import Finding
 from siil.preprocess import normalise
@@ -30,17 +30,7 @@ if TYPE_CHECKING:
     import torch
 
     from siil.model.network import Network
-
-
-class Trained(Protocol):
-    """What must be known of the weights; siil.model.weights.Weights has it."""
-
-    @property
-    def patch_vox(self) -> tuple[int, int, int]: ...
-    @property
-    def window_hu(self) -> tuple[float, float]: ...
-    @property
-    def activation(self) -> str: ...
+    from siil.model.weights import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +56,7 @@ def predict_case(
     image: Volume,
     geometry: Geometry,
     *,
-    weights: Trained,
+    weights: Weights,
     inference: Inference,
     device: torch.device | str,
 ) -> Prediction:
@@ -89,7 +79,7 @@ def predict_case(
         inference=inference,
         device=device,
         precision=inference.precision,
-        activation=weights.activation,
+        activation=weights.model.vertebrae_activation,
         flip=inference.flip,
     )
     return interpret(posterior, image, geometry, inference=inference)
@@ -146,9 +136,3 @@ def decode_labels(
         distance_mm=inference.decode.distance_mm,
     )
     return one_component_each(labels, min_voxels=least), sequence, centreline
-
-
-def visible_levels(prediction: Prediction) -> tuple[Level, ...]:
-    """Levels of the sequence that own voxels."""
-    names = {finding.name for finding in prediction.findings}
-    return tuple(level for level in prediction.sequence.levels if BY_INDEX[level.index].name in names)

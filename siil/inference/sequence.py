@@ -151,18 +151,27 @@ def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
     best = lattice.best()
     rivals = _rivals(lattice, [(intervals[n], through[n]) for n in visible])
     margin = max(0.0, best - rivals[0].score) if rivals else None
-    uncertain = margin is not None and margin < decode.uncertain_margin
-    reason = f"{span(rivals[0].names)} ({rivals[0].changes[0]}) is {margin:.1f} nats behind" if uncertain else ""
+    reason = _doubt(margin, rivals, [levels[n] for n in visible], decode)
     return Sequence(
         levels=levels,
         candidates=(Enumeration(_names(intervals, lattice.bins), best), *rivals),
         margin=margin,
-        uncertain=uncertain,
+        uncertain=bool(reason),
         reason=reason,
         scale=float(_SCALES[scale]),
         above=intervals[0].start > 0,
         below=intervals[-1].stop < lattice.bins,
     )
+
+
+def _doubt(margin: float | None, rivals: tuple[Enumeration, ...], visible: list[Level], decode: Decode) -> str:
+    """Why the enumeration is uncertain, or nothing."""
+    renamed = [BY_INDEX[level.index].name for level in visible if level.network != level.index]
+    if len(renamed) > decode.uncertain_renamed * len(visible):
+        return f"the network alone names {len(renamed)} of {len(visible)} vertebrae otherwise ({', '.join(renamed)})"
+    if margin is not None and margin < decode.uncertain_margin:
+        return f"{span(rivals[0].names)} ({rivals[0].changes[0]}) is {margin:.1f} nats behind"
+    return ""
 
 
 def _level(interval: Interval, through: Through, scale: int, bins: int, evidence: Evidence) -> Level:

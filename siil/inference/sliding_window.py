@@ -156,7 +156,7 @@ def _answer(network: Network, inputs: Tensor, axes: tuple[int, ...], activation:
         localisation = localisation.flip(-1) if -3 in axes else localisation
         stretched = torch.nn.functional.interpolate(localisation[None], size=inputs.shape[2], mode="nearest")
         localisation = stretched[0].cpu()
-        if not axes:
+        if not axes and output.core.embeddings is not None:
             gather.embed(output.core.embeddings, output.core.present)
     if axes:
         spine, classes = spine.flip(axes), classes.flip(axes)

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from siil.anatomy import BY_CODE, BY_NAME
 from siil.grid import Volume
-from siil.inference.body import body_centre, body_height_mm
+from siil.inference.body import body_height_mm, body_mask
 from siil.inference.centreline import Centreline
 from siil.inference.posterior import Posterior
 from siil.inference.sequence import Level
@@ -70,7 +70,8 @@ def measure(
         mask = seg.array[rim] == code
         start = np.array([s.start for s in rim])
         spacing = seg.grid.spacing_mm
-        centre = body_centre(mask, spacing, index=index)
+        body = mask if index == BY_NAME["C1"].index else body_mask(mask, spacing)
+        centre = np.argwhere(body).mean(axis=0)
         cosines = np.reshape(seg.grid.direction, (3, 3))
         along = (cosines.T @ directions.get(index, np.array([0.0, 0.0, 1.0])))[::-1]
         level = levels.get(index)
@@ -85,7 +86,7 @@ def measure(
                 body_mm=_world(seg, body_vox),
                 body_vox=(float(body_vox[0]), float(body_vox[1]), float(body_vox[2])),
                 volume_mm3=float(mask.sum()) * float(np.prod(spacing)),
-                height_mm=body_height_mm(mask, spacing, centre=centre, along=along),
+                height_mm=body_height_mm(body, spacing, centre=centre, along=along),
                 mean_hu=mean_hu.get(index, float("nan")),
                 complete=not cut,
                 flags=_flags(index, level, cut, confidences.get(index, 0.0)),
@@ -129,9 +130,9 @@ def _flags(index: int, level: Level | None, cut: bool, confidence: float) -> tup
     if confidence < LOW_CONFIDENCE:
         flags.append("low_confidence")
     if level is not None:
-        if level.network != index:
-            flags.append("renamed")
         ratio = (level.stop_mm - level.start_mm) / level.expected_mm
+        if level.network != index and ratio > 0.5:
+            flags.append("renamed")
         if not cut and ratio > 1.5:
             flags.append("long")
         if not cut and ratio < 0.6:

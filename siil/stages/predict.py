@@ -1,0 +1,150 @@
+"""`siil predict`: label and segment a user's own scans with trained weights.
+
+Not a step of the pipeline, but the same way: read -> preprocess -> siil.inference.predict_case -> write. The outputs of
+a scan are made in a hidden folder and moved into place when all are there, run.json last.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from siil import provenance
+from siil.config import Config
+from siil.errors import InputError, SiilError, WeightsError
+
+if TYPE_CHECKING:
+    from siil.inference.scans import Scan
+    from siil.model.network import Network
+    from siil.model.weights import Weights
+
+log = logging.getLogger(__name__)
+SECTIONS = ("inference", "dataset.preprocess")
+
+
+def predict(
+    *,
+    config: Config,
+    scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, folder, DICOM series or zip")],
+    output: Annotated[Path, typer.Option(help="folder for the results; several scans get a folder each")],
+    weights: Annotated[Path | None, typer.Option(help="weights.safetensors; without it $SIIL_WEIGHTS")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+) -> None:
+    """Label and segment the vertebrae in CT scans. Research use only, not a medical device.
+
+    SCAN is a NIfTI file, a folder of NIfTI files, or a DICOM series as folder or zip. Per scan, in its own geometry:
+    _seg.nii.gz (VerSe codes), _ctd.json (centres of the bodies), _vertebrae.tsv, _scan.json, _preview.png, for DICOM
+    also _seg.dcm, and run.json. The input is never changed.
+    """
+    from siil.inference.device import pick_device
+    from siil.inference.scans import find_scans
+    from siil.model.weights import load_network
+
+    chosen = _weights(weights)
+    found = find_scans(scans)
+    place = pick_device(device)
+    network, about = load_network(chosen)
+    network = network.to(place)
+    log.info("%s", provenance.RESEARCH_USE)
+    failed = []
+    for scan in found:
+        folder = output if len(found) == 1 else output / scan.name
+        try:
+            _predict_one(scan, folder, network=network, about=about, config=config, weights=chosen, device=place)
+        except SiilError as error:
+            if len(found) == 1:
+                raise
+            log.error("ERROR: %s", " ".join(str(error).split()))
+            failed.append(scan.name)
+    if failed:
+        raise InputError(f"{len(failed)} of {len(found)} scans were not segmented: {', '.join(failed)}")
+
+
+def _weights(given: Path | None) -> Path:
+    named = str(given) if given is not None else os.environ.get("SIIL_WEIGHTS", "")
+    if not named:
+        raise WeightsError(
+            "no weights: give --weights FILE or set SIIL_WEIGHTS to a weights.safetensors that `siil train` wrote"
+        )
+    return Path(named)
+
+
+def _predict_one(
+    scan: Scan,
+    folder: Path,
+    *,
+    network: Network,
+    about: Weights,
+    config: Config,
+    weights: Path,
+    device: str,
+) -> None:
+    there = folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    _spare_input(scan, folder)
+    made = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder))
+    try:
+        settings = config.inference.model_dump()
+        inputs = [weights] if scan.dicom else [weights, scan.path]
+        run = provenance.record(made / "run.json", stage="predict", config={"inference": settings}, inputs=inputs)
+        with run as entry:
+            entry["device"] = device
+            entry["weights"] = {"model": about.model.name, "code": about.code}
+            entry["scan"] = scan.name
+            _make(scan, made, network=network, about=about, config=config, device=device, entry=entry)
+        _move(made, folder)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        if not there and not any(folder.iterdir()):
+            folder.rmdir()
+    log.info("%s: results in %s", scan.name, folder)
+
+
+def _make(
+    scan: Scan,
+    folder: Path,
+    *,
+    network: Network,
+    about: Weights,
+    config: Config,
+    device: str,
+    entry: dict[str, Any],
+) -> None:
+    """Everything between the scan and its files in `folder`."""
+    from siil.inference.outputs import write_reading
+    from siil.inference.predict_case import predict_case
+    from siil.preprocess import preprocess
+    from siil.report.preview import preview, write_preview
+    from siil.volume import read_image
+
+    source = read_image(scan.path)
+    trained = {"spacing_mm": about.spacing_mm, "window_hu": about.window_hu}
+    settings = config.dataset.preprocess.model_copy(update=trained)
+    made = preprocess(source, None, settings=settings, name=str(scan.path))
+    entry["defects"] = list(made.defects)
+    found = predict_case(network, made.image, made.geometry, weights=about, inference=config.inference, device=device)
+    write_reading(found, folder, name=scan.name)
+    warning = found.sequence.reason if found.sequence.uncertain else ""
+    figure = preview(made.image, found.work.array, found.findings, title=scan.name, warning=warning)
+    write_preview(folder / f"{scan.name}_preview.png", figure)
+
+
+def _spare_input(scan: Scan, folder: Path) -> None:
+    if not scan.dicom and scan.path.resolve().parent == folder.resolve() and scan.path.name.endswith("_seg.nii.gz"):
+        raise InputError(f"{scan.path}: is named like a result and lies in --output; choose another folder")
+
+
+def _move(made: Path, folder: Path) -> None:
+    """Move the finished files into place, the run record last: where it lies, the others are whole."""
+    run = made / "run.json"
+    (folder / run.name).unlink(missing_ok=True)
+    for path in sorted(made.iterdir()):
+        if path != run:
+            path.replace(folder / path.name)
+    run.replace(folder / run.name)

@@ -1,0 +1,245 @@
+"""Whole-scan decoding on constructed evidence with a known answer."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from siil import config
+from siil.anatomy import BY_INDEX, BY_NAME, CLASSES
+from siil.inference.assign import assign, one_component_each
+from siil.inference.evidence import gather_evidence
+from siil.inference.fuse import raw_labels
+from siil.inference.sequence import decode_sequence, disc_evidence, span
+from tests.inference import spines
+from tests.inference.test_centreline import with_bone
+
+DECODE = config.resolve("demo").inference.decode
+
+
+def decode(posterior, spacing_mm=4.0, settings=DECODE):
+    """Sequence, labels, and the names that own voxels."""
+    sequence, _, evidence = decode_sequence(posterior, spacing_mm=spacing_mm, decode=settings)
+    if evidence is None or not sequence.levels:
+        return sequence, np.zeros(posterior.spine.shape, np.uint8), ()
+    labels = assign(posterior, evidence, sequence, threshold=0.5, distance_mm=settings.distance_mm)
+    labels = one_component_each(labels, min_voxels=3)
+    present = np.unique(labels)
+    return sequence, labels, tuple(BY_INDEX[k].name for k in present if k)
+
+
+def shifted(spine: spines.Spine, *, below_share: float, by: int) -> np.ndarray:
+    """What a network says that is off by `by` in the lower part of the scan."""
+    says = spine.truth.astype(np.int64)
+    last = round(below_share * len(says))
+    part = says[:last]
+    part[part > 0] = np.clip(part[part > 0] + by, 1, CLASSES - 1)
+    return says.astype(np.uint8)
+
+
+WHOLE = [
+    ("cervical", spines.names("C1", "T4"), {"margin_top_mm": 30.0, "cut_bottom": 0.4}),
+    ("thoracic", spines.names("T4", "T12"), {"cut_top": 0.5, "cut_bottom": 0.3}),
+    ("lumbar", spines.names("T11", "L5"), {"cut_top": 0.5, "margin_bottom_mm": 50.0}),
+    ("small patient", spines.names("T8", "L5"), {"scale": 0.82, "cut_top": 0.3, "margin_bottom_mm": 40.0}),
+    ("tall patient", spines.names("T8", "L4"), {"scale": 1.25, "cut_top": 0.3, "cut_bottom": 0.6}),
+    ("scoliosis", spines.names("T1", "L5"), {"curve": spines.scoliosis(22.5), "margin_bottom_mm": 20.0}),
+    ("leaning 45 degrees", spines.names("T3", "L5"), {"curve": spines.scoliosis(45), "margin_bottom_mm": 20.0}),
+    ("with T13", [*spines.names("T9", "T12"), "T13", *spines.names("L1", "L5")], {"margin_bottom_mm": 30.0}),
+    ("with L6", [*spines.names("T11", "L5"), "L6"], {"margin_bottom_mm": 30.0}),
+    ("without T12", [*spines.names("T7", "T11"), *spines.names("L1", "L5")], {"margin_bottom_mm": 30.0}),
+    ("one whole", ["L3"], {}),
+    ("one cut at both ends", ["L2"], {"cut_top": 0.2, "cut_bottom": 0.2}),
+    ("two cut", ["T11", "T12"], {"cut_top": 0.5, "cut_bottom": 0.4}),
+    ("three", ["L2", "L3", "L4"], {"cut_top": 0.6, "cut_bottom": 0.6}),
+]
+
+
+@pytest.mark.parametrize(("levels", "options"), [case[1:] for case in WHOLE], ids=[case[0] for case in WHOLE])
+def test_clean_evidence_is_decoded_as_it_is(levels, options):
+    spine = spines.tube(levels, **options)
+    sequence, labels, names = decode(spines.posterior(spine))
+    assert names == tuple(levels)
+    assert spines.identified(spine, labels) == 1
+    assert not sequence.uncertain
+    wrong = (labels != spine.truth) & (spine.truth > 0)
+    assert wrong.sum() / (spine.truth > 0).sum() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("levels", "options"),
+    [case[1:] for case in WHOLE if case[0] in ("cervical", "lumbar", "scoliosis", "with T13", "with L6", "three")],
+)
+def test_fragments_of_neighbouring_labels_are_put_right(levels, options):
+    spine = spines.tube(levels, **options)
+    found = spines.posterior(spine, error=0.6, sharp=0.7, correlation_mm=20, spine_noise=1, seed=1)
+    _, labels, names = decode(found)
+    raw = raw_labels(found, threshold=0.5)
+    agree = [(grid == spine.truth)[spine.truth > 0].mean() for grid in (raw, labels)]
+    assert names == tuple(levels)
+    assert agree[0] < 0.85
+    assert agree[1] > 0.9
+
+
+def test_decoding_beats_the_network_alone_on_strong_noise():
+    raws, decoded = [], []
+    for seed in range(6):
+        spine = spines.tube(spines.names("T6", "L5"), cut_top=0.4, margin_bottom_mm=30)
+        found = spines.posterior(spine, error=0.9, sharp=0.8, correlation_mm=30, spine_noise=1, seed=seed)
+        raws.append(spines.identified(spine, raw_labels(found, threshold=0.5)))
+        decoded.append(spines.identified(spine, decode(found)[1]))
+    assert np.mean(raws) < 0.75
+    assert np.mean(decoded) > 0.9
+
+
+@pytest.mark.parametrize("by", [-1, 1])
+def test_a_shift_by_one_over_the_smaller_part_of_the_scan_is_mended(by):
+    spine = spines.tube(spines.names("T3", "T12"), cut_top=0.5, cut_bottom=0.5)
+    found = spines.posterior(spine, says=shifted(spine, below_share=0.3, by=by))
+    sequence, labels, names = decode(found)
+    assert names == spine.names
+    assert spines.identified(spine, labels) == 1
+    assert spines.identified(spine, raw_labels(found, threshold=0.5)) < 0.8
+    assert sequence.candidates[1].changes
+
+
+@pytest.mark.parametrize("by", [-1, 1])
+def test_a_shift_by_one_over_half_of_the_scan_is_right_or_flagged(by):
+    spine = spines.tube(spines.names("T2", "T9"))
+    found = spines.posterior(spine, says=shifted(spine, below_share=0.55, by=by))
+    sequence, labels, names = decode(found)
+    assert names == spine.names or sequence.uncertain
+    owned = [np.unique(labels[spine.truth == k]).tolist() for k in np.unique(spine.truth) if k]
+    assert len(names) == len(owned)  # consecutive labels, one per vertebra, whichever half was believed
+
+
+def test_the_sacrum_below_tells_which_half_is_right():
+    spine = spines.tube(spines.names("T10", "L5"), margin_bottom_mm=50)
+    says = shifted(spine, below_share=0.62, by=-1)  # the lumbar part is called T12-L4 with more than half of the scan
+    sequence, _, names = decode(spines.posterior(spine, says=says, sharp=0.9))
+    assert names == spine.names or sequence.uncertain
+
+
+def test_a_vertebra_that_the_network_leaves_out_keeps_its_number():
+    spine = spines.tube(spines.names("T5", "L2"), cut_top=0.4, cut_bottom=0.4)
+    gone = spine.truth == BY_NAME["T9"].index
+    found = spines.posterior(replace(spine, truth=np.where(gone, 0, spine.truth).astype(np.uint8)), says=spine.truth)
+    _, labels, names = decode(found)
+    assert names == tuple(name for name in spine.names if name != "T9")
+    assert spines.identified(replace(spine, truth=np.where(gone, 0, spine.truth)), labels) == 1
+
+
+def test_pelvis_that_o_r_takes_for_spine_is_no_vertebra():
+    spine = spines.tube(spines.names("L1", "L5"), margin_bottom_mm=60)
+    truth = np.pad(spine.truth, ((0, 0), (0, 0), (20, 20)))
+    spine = replace(spine, truth=truth)
+    added = np.zeros(truth.shape, bool)
+    added[:20, 4:20, 2:14] = added[:20, 4:20, -14:-2] = True
+    _, labels, names = decode(with_bone(spines.posterior(spine), added))
+    assert names == spine.names
+    assert spines.identified(spine, labels) == 1
+    assert not labels[added].any()
+
+
+def test_reversed_garbage_is_flagged_or_of_low_confidence():
+    spine = spines.tube(spines.names("T4", "L2"))
+    says = np.where(spine.truth > 0, 28 - spine.truth.astype(int), 0).astype(np.uint8)
+    sequence, labels, names = decode(spines.posterior(spine, says=says))
+    indices = [BY_NAME[name].index for name in names]
+    assert indices == sorted(indices)
+    assert sequence.uncertain or min(level.confidence for level in sequence.levels) < 0.6
+    assert (labels > 0).sum() <= (spine.truth > 0).sum() * 1.05
+
+
+def test_random_labels_are_flagged():
+    spine = spines.tube(spines.names("T6", "T12"))
+    found = spines.posterior(spine)
+    flat = np.full(found.classes.shape, 1 / CLASSES, np.float16)
+    sequence, _, _ = decode(replace(found, classes=flat))
+    assert sequence.uncertain
+    assert sequence.reason
+
+
+def test_empty_scan_and_scattered_specks_give_no_vertebra():
+    found = spines.posterior(spines.tube(["L1"]))
+    empty = replace(found, spine=np.zeros_like(found.spine), index=found.index[:0], classes=found.classes[:0])
+    sequence, labels, names = decode(empty)
+    assert (names, labels.any(), sequence.uncertain) == ((), False, True)
+    speck = np.zeros_like(found.spine)
+    speck[5, 5, 5] = 0.9
+    specks = replace(found, spine=speck, index=np.flatnonzero(speck.reshape(-1)), classes=found.classes[:1])
+    assert decode(specks)[2] == ()
+
+
+def test_t13_and_l6_need_evidence_against_their_prior():
+    spine = spines.tube(spines.names("T10", "L5"), margin_bottom_mm=30)
+    unsure = spines.posterior(spine, sharp=1.2)
+    assert decode(unsure)[2] == spine.names
+
+
+def test_cut_ends_are_told_from_complete_ones():
+    spine = spines.tube(spines.names("T10", "L3"), cut_top=0.5, margin_bottom_mm=40)
+    sequence, _, _ = decode(spines.posterior(spine))
+    seen = {BY_INDEX[level.index].name: level.cut for level in sequence.levels}
+    assert seen["T10"]
+    assert not seen["T11"]
+    assert sequence.below
+
+
+def test_rivals_are_named_with_their_changes_and_scores():
+    spine = spines.tube(spines.names("T12", "L4"), cut_top=0.5, cut_bottom=0.5)
+    sequence, _, _ = decode(spines.posterior(spine, sharp=1.0))
+    best, *rivals = sequence.candidates
+    assert span(best.names) == "T12-L4"
+    assert len(rivals) >= 3
+    assert [r.score for r in rivals] == sorted((r.score for r in rivals), reverse=True)
+    assert sequence.margin == pytest.approx(best.score - rivals[0].score)
+    assert any(change.startswith("L2 as ") for rival in rivals for change in rival.changes)
+
+
+def test_confidence_falls_with_the_evidence():
+    spine = spines.tube(spines.names("T8", "L1"))
+    sure, unsure = (decode(spines.posterior(spine, sharp=s))[0] for s in (0.5, 4.0))
+    assert min(level.confidence for level in sure.levels) > 0.95
+    assert np.mean([level.confidence for level in unsure.levels]) < 0.8
+
+
+def test_evidence_counts_missing_spine_as_nothing():
+    spine = spines.tube(["L2", "L3"], margin_top_mm=30)
+    found = spines.posterior(spine)
+    sequence, line, evidence = decode_sequence(found, spacing_mm=4.0, decode=DECODE)
+    assert np.abs(evidence.share.sum(axis=1) - 1).max() < 1e-5
+    assert evidence.share[:10, 0].min() > 0.9
+    assert evidence.share[20, BY_NAME["L2"].index] > 0.75
+    again = gather_evidence(found, line, 4.0)
+    assert (again.log_share == evidence.log_share).all()
+    assert sequence.above
+
+
+def test_discs_are_seen_between_the_bodies():
+    bone = np.tile([10.0] * 8 + [1.0] * 2, 5)
+    dips = disc_evidence(ndimage.gaussian_filter1d(bone, 0.5))
+    assert len(dips) == 51
+    assert dips[[9, 19, 29, 39]].min() > 0.3
+    assert dips[[4, 14, 24, 34]].max() < 0
+    assert not disc_evidence(np.zeros(20)).any()
+
+
+def test_decoding_500_slices_takes_less_than_a_second():
+    spine = spines.tube(spines.names("C1", "L5"), spacing_mm=1.5 * 1.2, margin_bottom_mm=30)
+    truth = np.repeat(spine.truth, 2, axis=0)[:500] if len(spine.truth) < 500 else spine.truth[:500]
+    found = spines.posterior(replace(spine, truth=truth))
+    begin = time.process_time()
+    decode_sequence(found, spacing_mm=1.5, decode=DECODE)
+    assert time.process_time() - begin < 2.0  # 0.5 s when the machine is quiet
+
+
+def test_span_names_what_is_unusual():
+    assert span(()) == "nothing"
+    assert span(("L3",)) == "L3"
+    assert span(("T11", "L1", "L2")) == "T11-L2 (without T12)"
+    assert span(("T12", "T13", "L1", "L2", "L3", "L4", "L5", "L6")) == "T12-L6 (with T13, with L6)"

@@ -1,4 +1,4 @@
-"""What can be wrong with a scan, and what is done about it: the one table of repair, skip and refuse.
+"""What can be wrong with a scan, and what is done about it: the one table of repair, say, skip and refuse.
 
 Lowest layers of the data part (below `volume`): pure checks on arrays and affines, no file is opened here. A repair is
 said in the log and listed in cases.tsv; a skipped case is left out of the dataset, loudly; a refusal is an InputError.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 
 from siil.errors import InputError
 
-Action = Literal["repair", "skip", "refuse"]
+Action = Literal["repair", "say", "skip", "refuse"]
+ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ TABLE: Final[tuple[Defect, ...]] = (
     Defect("mask_axes", "repair", "mask and image with one order of axes", "the mask is turned, without loss"),
     Defect("labels", "refuse", "VerSe labels: 0, 1-7 (C), 8-19 (T), 20-25 (L), 26, 27, 28 (T13)", "map the labels"),
     Defect("fractions", "refuse", "whole numbers as labels", "resample the mask with nearest neighbours"),
+    Defect("off_bone", "say", "labelled voxels denser than their surroundings", "look whether the mask is mirrored"),
     Defect("no_vertebra", "skip", "at least one labelled vertebra", "label it, or leave the scan out"),
     Defect("no_mask", "skip", "a mask beside the image", "add it, or leave the scan out"),
     Defect("excluded", "skip", "a case in use", "it stands in dataset.exclude"),

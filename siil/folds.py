@@ -12,6 +12,7 @@ Schemes:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from siil.cases import Case
 from siil.errors import DatasetError
 from siil.schema.dataset import Split
 
+log = logging.getLogger(__name__)
 LISTS = ("training", "validation", "testing")
 
 
@@ -108,7 +110,9 @@ def _kfold(cases: Sequence[Case], settings: Split, rare: Sequence[str]) -> list[
 def _official(cases: Sequence[Case], settings: Split, rare: Sequence[str]) -> Fold:
     groups = {which: [case for case in cases if case.split == which] for which in LISTS}
     strange = [case.case for case in cases if case.split not in LISTS]
-    if strange:
+    if strange and settings.scheme == "lists" and len(strange) < len(cases):
+        log.warning("%d cases are in no list of the source and left out (first: %s)", len(strange), strange[0])
+    elif strange:
         raise DatasetError(
             f"{len(strange)} cases are in no list of the source (first: {strange[0]}); expected training, validation "
             "or testing; add them to a list, exclude them, or use split.scheme kfold"

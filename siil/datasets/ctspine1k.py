@@ -21,6 +21,11 @@ COUNTS = {"training": 610, "validation": 197, "testing": 198}
 _SECTIONS = {"trainset": "training", "test_public": "validation", "test_private": "testing"}
 
 
+def is_wanted(path: Path) -> bool:
+    """Is this file of the repository (relative path) used? The Arrow form, which is ten times the size, is not."""
+    return (path.parts[0] == "raw_data" and is_volume(path)) or path.name == "data_split.txt"
+
+
 def find(paths: Sequence[Path]) -> list[Found]:
     """Scans in a CTSpine1K tree, given by its files.
 

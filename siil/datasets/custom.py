@@ -13,7 +13,7 @@ from siil.datasets import verse
 from siil.datasets.layout import Found, case_id, is_volume, stem
 from siil.errors import DatasetError
 
-LISTS = ("training", "validation", "testing")
+_LIST_FILES = ("training.txt", "validation.txt", "testing.txt")
 
 
 def find(paths: Sequence[Path]) -> list[Found]:
@@ -22,18 +22,20 @@ def find(paths: Sequence[Path]) -> list[Found]:
     Raises:
         DatasetError: no scan of this layout, or a list names a scan that is not there.
     """
-    lists = {path.stem: path for path in paths if path.name in {f"{which}.txt" for which in LISTS}}
     if any("rawdata" in path.parts for path in paths):
         found = verse.find(paths, edition="")
+        roots = {verse.root(path, "rawdata") for path in paths if "rawdata" in path.parts}
     else:
         masks = {path.name: path for path in paths if path.parent.name == "msk" and is_volume(path)}
         images = [path for path in paths if path.parent.name == "img" and is_volume(path)]
         found = [_found(path, masks.get(path.name)) for path in images]
+        roots = {path.parent.parent for path in images}
     if not found:
         raise DatasetError(
             "expected img/*.nii.gz and msk/*.nii.gz with equal names (or rawdata/ and derivatives/), got none among "
             f"{len(paths)} files"
         )
+    lists = {path.stem: path for path in paths if path.parent in roots and path.name in _LIST_FILES}
     return _with_lists(found, lists) if lists else found
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,7 @@ class Entry:
 
 def entry(path: Path) -> Entry:
     """The entry of a file that is there."""
-    path = Path(os.path.relpath(path)) if Path(path).is_absolute() else Path(path)
+    path = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     return Entry(path, path.stat().st_size, files.sha256(path))
 
 

@@ -25,6 +25,12 @@ def find(paths: Sequence[Path], source: Source) -> list[Found]:
     return ctspine1k.find(paths)
 
 
+def guess(paths: Sequence[Path]) -> list[Found]:
+    """Scans of a folder of unknown kind, by its layout: CTSpine1K, VerSe or BIDS, or img/ and msk/."""
+    kept = [path for path in paths if path.name == "data_split.txt" or "volumes" in path.parts]
+    return ctspine1k.find(paths) if len(kept) > 1 else custom.find(paths)
+
+
 def expected_counts(sources: Sequence[Source], editions: Sequence[str]) -> dict[str, int]:
     """Scans per split that the releases promise, as far as that is known for this choice of sources."""
     kinds = {source.kind for source in sources}

@@ -26,7 +26,7 @@ COUNTS = {
 }
 UNION = {"training": 141, "validation": 120, "testing": 113}
 """Scans of each edition by its own split; 105 scans stand in both editions (UNION: 374, of 355 patients)."""
-_SPLITS = (("train", "training"), ("valid", "validation"), ("test", "testing"))
+_SPLITS = (("training", "training"), ("validation", "validation"), ("test", "testing"))
 _CENTROIDS = ("seg-subreg_ctd.json", "seg-vb_ctd.json")
 _FLAGS = {"verse19": "verse_2019", "verse20": "verse_2020"}
 SCAN_TABLE = "scans.csv"
@@ -40,18 +40,18 @@ def find(paths: Sequence[Path], *, edition: str) -> list[Found]:
         DatasetError: no scan of this layout.
     """
     table = next((_editions(path) for path in paths if path.name == SCAN_TABLE), {})
-    by_name = {(_root(path, "derivatives"), path.name): path for path in paths if "derivatives" in path.parts}
+    by_name = {(root(path, "derivatives"), path.name): path for path in paths if "derivatives" in path.parts}
     found = []
     for path in paths:
         if not (is_volume(path) and stem(path.name).endswith("_ct") and "rawdata" in path.parts):
             continue
-        root, name = _root(path, "rawdata"), stem(path.name).removesuffix("_ct")
+        place, name = root(path, "rawdata"), stem(path.name).removesuffix("_ct")
         names = (f"{name}_seg-vert_msk{suffix}" for suffix in SUFFIXES)
-        mask = next((by_name[root, file] for file in names if (root, file) in by_name), None)
+        mask = next((by_name[place, file] for file in names if (place, file) in by_name), None)
         case, patient = case_id(path.name), name.split("_")[0]
         editions = sorted({edition, *table.get(re.sub(r"_dir-[a-z]+", "", name), ())} - {""})
         found.append(
-            Found(case, patient, " ".join(editions), _split(root), path, mask, _centroids(by_name, root, name))
+            Found(case, patient, " ".join(editions), _split(place), path, mask, _centroids(by_name, place, name))
         )
     if not found:
         raise DatasetError(
@@ -61,27 +61,27 @@ def find(paths: Sequence[Path], *, edition: str) -> list[Found]:
     return found
 
 
-def _root(path: Path, folder: str) -> Path:
+def root(path: Path, folder: str) -> Path:
     """What lies above the last `folder` in the path."""
     parts = path.parts
     last = len(parts) - 1 - parts[::-1].index(folder)
     return Path(*parts[:last])
 
 
-def _split(root: Path) -> str:
-    """The release's split from the names of the folders above rawdata, the nearest first; empty if none says so."""
-    for part in reversed(root.parts):
+def _split(place: Path) -> str:
+    """The release's split from the names of the folders above rawdata (dataset-...training), the nearest first."""
+    for part in reversed(place.parts):
         for word, split in _SPLITS:
-            if re.search(rf"(^|[^a-z]|\d|verse){word}", part.lower()):
+            if re.match(rf"dataset.*{word}", part.lower()):
                 return split
     return ""
 
 
-def _centroids(by_name: dict[tuple[Path, str], Path], root: Path, name: str) -> Path | None:
+def _centroids(by_name: dict[tuple[Path, str], Path], place: Path, name: str) -> Path | None:
     for end in _CENTROIDS:
-        if (root, f"{name}_{end}") in by_name:
-            return by_name[root, f"{name}_{end}"]
-    others = (path for (place, file), path in by_name.items() if place == root and file.startswith(f"{name}_"))
+        if (place, f"{name}_{end}") in by_name:
+            return by_name[place, f"{name}_{end}"]
+    others = (path for (above, file), path in by_name.items() if above == place and file.startswith(f"{name}_"))
     return next((path for path in sorted(others) if path.name.endswith("_ctd.json")), None)
 
 

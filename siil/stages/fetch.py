@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ import typer
 from siil import provenance
 from siil.config import Config
 from siil.datasets import manifest
-from siil.errors import ConfigError
+from siil.errors import ConfigError, DatasetError
 from siil.schema.dataset import CustomSource, PhantomSource, VerseSource
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ def fetch(
         if isinstance(chosen, PhantomSource):
             from siil.datasets.phantom import generate
 
+            _empty(folder)
             generate(chosen.recipe, folder, threads=threads)
             paths = manifest.tree(folder)
         elif isinstance(chosen, CustomSource):
@@ -49,8 +51,20 @@ def fetch(
 
             accept = config.dataset.accept_licence
             if isinstance(chosen, VerseSource):
-                paths = download.verse(chosen, folder, lock=manifest_path.with_suffix(".lock"), accept_licence=accept)
+                paths = download.fetch_verse(
+                    chosen, folder, lock=manifest_path.with_suffix(".lock"), accept_licence=accept
+                )
             else:
-                paths = download.ctspine1k(chosen, folder, accept_licence=accept, threads=threads)
+                paths = download.fetch_ctspine1k(chosen, folder, accept_licence=accept, threads=threads)
         manifest.write_manifest(manifest_path, (manifest.entry(path) for path in paths))
     log.info("%s: %d files", source, len(paths))
+
+
+def _empty(folder: Path) -> None:
+    """Remove the phantoms of an earlier recipe; a folder that holds anything else is not touched."""
+    if not folder.exists():
+        return
+    strange = [path for path in manifest.tree(folder) if "phantom" not in path.name]
+    if strange:
+        raise DatasetError(f"{folder}: expected phantoms or nothing, got {strange[0].name}; choose another folder")
+    shutil.rmtree(folder)

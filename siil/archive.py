@@ -1,0 +1,49 @@
+"""Zip archives, unpacked so that nothing lands outside their folder and nothing is half-unpacked.
+
+Low layer: used by `dicom` (a series in a zip) and by `datasets.download`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from siil.errors import InputError
+
+
+def unpack(packed: Path, place: Path) -> None:
+    """Test `packed`, then unpack it to `place` (which must not exist yet).
+
+    Raises:
+        InputError: not a zip, damaged, no room, or a member that is a link or would leave the folder.
+    """
+    temporary = place.with_name(f".tmp-{place.name}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        with zipfile.ZipFile(packed) as archive:
+            for member in archive.infolist():
+                check_member(member, packed)
+            broken = archive.testzip()
+            if broken:
+                raise InputError(f"{packed}: member {broken} is damaged; download or copy the archive again")
+            temporary.mkdir(parents=True)
+            archive.extractall(temporary)
+        temporary.replace(place)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"{packed}: expected a zip archive, got {error}; download or copy it again") from None
+    except OSError as error:
+        raise InputError(f"{place}: cannot unpack {packed.name} ({error.strerror}); free some disk space") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_member(member: zipfile.ZipInfo, packed: Path) -> None:
+    """Raise InputError for a member that is a link or whose name leads out of the folder."""
+    name = PurePosixPath(member.filename.replace("\\", "/"))
+    if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
+        raise InputError(f"{packed}: member {member.filename} leads out of the folder; do not trust this archive")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise InputError(f"{packed}: member {member.filename} is a link; do not trust this archive")

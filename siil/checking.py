@@ -1,0 +1,93 @@
+"""Is a dataset fit for training? Every file is read as the pipeline will read it, and every problem is listed.
+
+Used by `siil check`, before GPU hours are spent. Reads only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from siil import anatomy, defects, volume
+from siil.datasets import manifest, registry
+from siil.datasets.layout import Found, case_id, stem
+from siil.errors import DatasetError, SiilError
+from siil.preprocess import check_size
+from siil.schema.dataset import Preprocess
+
+_MASK_ENDINGS = ("_seg", "_msk", "_mask", "_seg-vert_msk")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One row of the table. action: repair, say, skip or refuse."""
+
+    case: str
+    action: defects.Action
+    text: str
+
+
+def find(paths: Sequence[Path]) -> list[Found]:
+    """The scans that `paths` name: folders of a known layout, or files (a mask is told by its name or its folder).
+
+    Raises:
+        DatasetError: a path that is neither.
+    """
+    found: list[Found] = []
+    for path in paths:
+        if path.is_dir():
+            found += registry.guess(manifest.tree(path))
+        elif path.is_file():
+            is_mask = path.parent.name == "msk" or stem(path.name).endswith(_MASK_ENDINGS)
+            found.append(Found(case_id(path.name), "", "", "", path, path if is_mask else None, None))
+        else:
+            raise DatasetError(f"{path}: expected a file or a folder, got nothing; check the path")
+    return found
+
+
+def check_scan(found: Found, *, settings: Preprocess, needs_mask: bool) -> list[Problem]:
+    """The problems of one scan; none when it is fit."""
+    only_mask = found.mask == found.image
+    said: list[Problem] = []
+    try:
+        grid = volume.read_grid(found.image)
+        image = None
+        if not only_mask:
+            check_size(grid, settings=settings, name=str(found.image))
+            image = volume.read_image(found.image)
+            said += _repairs(found.case, image.repairs)
+        if found.mask is None:
+            return [*said, *([_row(found.case, "no_mask", f"{found.image} alone")] if needs_mask else [])]
+        mask = volume.match_mask(grid, volume.read_mask(found.mask), found.mask)
+        said += _repairs(found.case, mask.repairs)
+        if not volume.labels_present(mask.array) - set(anatomy.IGNORED_CODES):
+            said.append(_row(found.case, "no_vertebra", f"{found.mask} without any"))
+        elif image is not None:
+            said += _off_bone(found.case, image.array, mask.array)
+    except SiilError as error:
+        said.append(Problem(found.case, "refuse", " ".join(str(error).split())))
+    return said
+
+
+def _repairs(case: str, notes: Sequence[str]) -> list[Problem]:
+    return [Problem(case, "repair", text) for text in notes]
+
+
+def _row(case: str, code: str, got: str) -> Problem:
+    return Problem(case, defects.BY_CODE[code].action, defects.note(code, got))
+
+
+def _off_bone(case: str, image: np.ndarray, mask: np.ndarray) -> list[Problem]:
+    """A mask that lies on bone is denser than the voxels of its own box outside it."""
+    used = [np.flatnonzero(mask.any(axis)) for axis in ((1, 2), (0, 2), (0, 1))]
+    box = tuple(slice(int(part[0]), int(part[-1]) + 1) for part in used)
+    inside = mask[box] > 0
+    around = ~inside
+    if not around.any():
+        return []
+    bone, other = float(image[box][inside].mean()), float(image[box][around].mean())
+    got = f"{bone:.0f} HU inside and {other:.0f} HU around"
+    return [_row(case, "off_bone", got)] if bone < other + 30 else []

@@ -1,0 +1,45 @@
+"""`siil check`: is this dataset fit for training? No step of the pipeline: it writes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from siil import checking
+from siil.config import Config
+from siil.errors import DatasetError
+from siil.progress import track
+
+SECTIONS = ("dataset.preprocess",)
+
+
+def check(
+    *,
+    config: Config,
+    paths: Annotated[list[Path], typer.Argument(help="folder (img/ and msk/, BIDS, VerSe, CTSpine1K) or NIfTI files")],
+) -> None:
+    """Read every scan and mask as the pipeline will, and list what is wrong: before GPU hours are spent.
+
+    Ends with exit code 2 when a scan would be refused. Nothing is written.
+    """
+    found = checking.find(paths)
+    folders = any(path.is_dir() for path in paths)
+    problems: list[checking.Problem] = []
+    for scan in track(found, description="check", total=len(found)):
+        problems += checking.check_scan(scan, settings=config.dataset.preprocess, needs_mask=folders)
+    if problems:
+        width = max(len(problem.case) for problem in problems)
+        typer.echo(f"{'case':<{width}}  action  problem")
+        for problem in problems:
+            typer.echo(f"{problem.case:<{width}}  {problem.action:<6}  {problem.text}")
+    counts = Counter(problem.action for problem in problems)
+    told = ", ".join(
+        f"{counts[action]} to {action}" for action in ("repair", "say", "skip", "refuse") if counts[action]
+    )
+    typer.echo(f"{len(found)} scans: {told or 'nothing wrong'}")
+    refused = sorted({problem.case for problem in problems if problem.action == "refuse"})
+    if refused:
+        raise DatasetError(f"{len(refused)} of {len(found)} scans cannot be used: {', '.join(refused[:8])}")

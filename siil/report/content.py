@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from siil.provenance import RESEARCH_USE
 from siil.report.colours import itksnap_labels, slicer_table
 from siil.report.figures import FIGURES
 from siil.report.page import CaseRow, FigureBlock, Number, Page, TableBlock
@@ -52,8 +53,6 @@ def build_page(
     description: str,
     tables: Sequence[TableBlock],
     figures: Mapping[str, bytes],
-    viewer_cases: int,
-    confidence: float,
 ) -> Page:
     """Gather the page.
 
@@ -62,10 +61,8 @@ def build_page(
         experiment, description: of the configuration.
         tables: in the order of the page.
         figures: name -> PNG bytes; a figure of FIGURES without bytes is shown as missing.
-        viewer_cases: how many scans of the first model get a viewer, worst and best first.
-        confidence: coverage of the intervals in the summary.
     """
-    viewers = inline_scans(results, count=viewer_cases)
+    viewers = inline_scans(results, count=results.settings.viewer_cases)
     cases = list(dict.fromkeys(results.scans["case"]))
     paths = find_records(
         results=results.results, data=results.data, models=results.models, folds=results.folds, cases=cases
@@ -77,7 +74,7 @@ def build_page(
         models=results.models,
         folds=results.folds,
         scans=len(cases),
-        headline=tuple(headline(results.summary, model=results.method, confidence=confidence)),
+        headline=tuple(headline(results.summary, model=results.method, confidence=results.settings.confidence)),
         tables=tuple(tables),
         figures=tuple(
             FigureBlock(name, figure.title, figure.caption, figures.get(name)) for name, figure in FIGURES.items()
@@ -105,14 +102,20 @@ def headline(summary: pd.DataFrame, *, model: str, confidence: float) -> list[Nu
     return found
 
 
-def table_block(name: str, frame: pd.DataFrame, *, title: str = "", caption: str = "") -> TableBlock:
-    """A table of texts as the tables step wrote it; columns of numbers are found by their cells."""
+def table_block(name: str, frame: pd.DataFrame, *, markdown: str) -> TableBlock:
+    """A table as the tables step wrote it: cells from the CSV, title and notes from the Markdown.
+
+    Columns of numbers are found by their cells.
+    """
+    lines = [line.strip() for line in markdown.splitlines()]
+    title = next((line.removeprefix("# ") for line in lines if line.startswith("# ")), name)
+    caption = " ".join(line for line in lines if line and line[0] not in "#|" and line != RESEARCH_USE)
     columns = tuple(str(column) for column in frame.columns)
     rows = tuple(tuple(str(cell) for cell in row) for row in frame.itertuples(index=False))
     numeric = tuple(
         any(row[i] for row in rows) and all(_is_number(row[i]) for row in rows) for i in range(len(columns))
     )
-    return TableBlock(name, title or name.replace("_", " ").capitalize(), caption, columns, rows, numeric)
+    return TableBlock(name, title, caption, columns, rows, numeric)
 
 
 def _is_number(text: str) -> bool:

@@ -39,7 +39,7 @@ def _training_curves(results: Results) -> Figure:
 def _comparison(results: Results) -> Figure:
     from siil.report.scores import comparison
 
-    return comparison(results.scans, models=results.models, **_intervals(results))
+    return comparison(results.scans, models=results.models, settings=results.settings)
 
 
 def _dice_box(results: Results) -> Figure:
@@ -51,7 +51,7 @@ def _dice_box(results: Results) -> Figure:
 def _per_vertebra(results: Results) -> Figure:
     from siil.report.scores import per_vertebra
 
-    return per_vertebra(results.vertebrae, models=results.models, **_intervals(results))
+    return per_vertebra(results.vertebrae, models=results.models, settings=results.settings)
 
 
 def _confusion(results: Results) -> Figure:
@@ -113,10 +113,6 @@ def _embeddings(results: Results) -> Figure:
     return embeddings(groups)
 
 
-def _intervals(results: Results) -> dict:
-    return {"resamples": results.bootstrap, "confidence": results.confidence, "seed": results.seed}
-
-
 def _has_core(results: Results, model: str) -> bool:
     """Whether any tested scan of the model left a trace of the instance stream."""
     rows = results.ranking(model)
@@ -126,7 +122,7 @@ def _has_core(results: Results, model: str) -> bool:
 def _landmarks(ranking: pd.DataFrame) -> list[tuple[str, pd.Series]]:
     """Worst, median and best row; fewer when there are fewer scans."""
     places = {"worst": 0, "median": len(ranking) // 2, "best": len(ranking) - 1}
-    chosen = {place: word for word, place in reversed(places.items()) if place >= 0}
+    chosen = {place: word for word, place in reversed(places.items()) if 0 <= place < len(ranking)}
     return [(word, ranking.iloc[place]) for place, word in sorted(chosen.items())]
 
 
@@ -141,7 +137,7 @@ def _picture(results: Results, row: pd.Series, prefix: str) -> Picture:
 FIGURES: Final[dict[str, FigureSpec]] = {
     "comparison": FigureSpec(
         "Scores of every model",
-        "Means over scans on the working grid after decoding, with bootstrap intervals; each small dot is a scan.",
+        "Means over scans on the working grid after decoding, with bootstrap intervals over patients; dots are scans.",
         _comparison,
     ),
     "dice_box": FigureSpec(
@@ -152,8 +148,8 @@ FIGURES: Final[dict[str, FigureSpec]] = {
     ),
     "per_vertebra": FigureSpec(
         "Scores per vertebra",
-        "Mean Dice (bootstrap interval) and identification rate in VerSe's definition (Wilson interval) of each level, "
-        "on the working grid; the number under a name says how many vertebrae that is.",
+        "Mean Dice and identification rate in VerSe's definition of each level on the working grid, with bootstrap "
+        "intervals over patients; the number under a name says how many vertebrae that is.",
         _per_vertebra,
     ),
     "confusion": FigureSpec(

@@ -7,12 +7,16 @@ scripts lie in assets. The page carries a content security policy that forbids a
 from __future__ import annotations
 
 import base64
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from siil.report.records import Ran, duration
 from siil.report.viewer import ViewerScan, render
+
+SHOWN = 0.72
+"""Pixels of the page per pixel of a figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,12 @@ class FigureBlock:
         if self.png is None:
             return None
         return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height to show it at, with equally large letters in every figure (PNG header: bytes 16-24)."""
+        width, height = struct.unpack(">II", (self.png or b"\0" * 24)[16:24])
+        return round(width * SHOWN), round(height * SHOWN)
 
 
 @dataclass(frozen=True, slots=True)

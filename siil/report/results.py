@@ -15,6 +15,7 @@ import pandas as pd
 
 from siil.anatomy import codes_to_indices
 from siil.errors import DatasetError
+from siil.schema.report import Report
 from siil.volume import Volume, read_volume
 
 FLAGS = ("truth", "predicted", "complete", "hit_verse", "hit_strict", "all_right", "flagged")
@@ -63,9 +64,7 @@ class Results:
     folds: tuple[int, ...]
     results: Path
     data: Path
-    bootstrap: int = 1000
-    confidence: float = 0.95
-    seed: int = 0
+    settings: Report
 
     @property
     def method(self) -> str:
@@ -123,9 +122,7 @@ def read_results(
     data: Path,
     models: Sequence[str],
     folds: Sequence[int],
-    bootstrap: int = 1000,
-    confidence: float = 0.95,
-    seed: int = 0,
+    settings: Report,
 ) -> Results:
     """Read the tables of `aggregate`. Raises DatasetError when one is missing or has no case."""
     tables = {name: _table(aggregate / f"{name}.tsv") for name in ("vertebrae", "scans", "summary", "history")}
@@ -137,9 +134,7 @@ def read_results(
         folds=tuple(folds),
         results=Path(results),
         data=Path(data),
-        bootstrap=bootstrap,
-        confidence=confidence,
-        seed=seed,
+        settings=settings,
     )
 
 

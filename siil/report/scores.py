@@ -6,15 +6,16 @@ count here: a missed one has Dice 0; invented ones show in the confusion matrix 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
+from matplotlib.ticker import MaxNLocator
 
 from siil.anatomy import REGIONS, VERTEBRAE
+from siil.metrics import pool
 from siil.report.style import (
     INK,
     MUTED,
@@ -26,6 +27,7 @@ from siil.report.style import (
     nothing_to_show,
     styled,
 )
+from siil.schema.report import Report
 
 SCAN_SCORES = {
     "dice": "mean Dice per vertebra",
@@ -43,31 +45,6 @@ def truth_rows(vertebrae: pd.DataFrame, *, model: str, space: str) -> pd.DataFra
     rows["dice"] = rows["dice"].fillna(0.0)
     rows["region"] = rows["label"].str[0]
     return rows
-
-
-def mean_interval(values: np.ndarray, *, resamples: int, confidence: float, seed: int) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean of `values` [n]; not a number for fewer than two values."""
-    if len(values) < 2:
-        return float("nan"), float("nan")
-    if np.ptp(values) == 0:
-        return float(values[0]), float(values[0])
-    found = stats.bootstrap(
-        (values,),
-        np.mean,
-        n_resamples=resamples,
-        confidence_level=confidence,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return float(found.low), float(found.high)
-
-
-def share_interval(hits: int, n: int, *, confidence: float) -> tuple[float, float]:
-    """Wilson's interval of the share hits / n; not a number for n = 0."""
-    if n == 0:
-        return float("nan"), float("nan")
-    found = stats.binomtest(hits, n).proportion_ci(confidence_level=confidence, method="wilson")
-    return float(found.low), float(found.high)
 
 
 @styled
@@ -118,85 +95,69 @@ def _boxes(axis: Axes, values: list[pd.Series], places: np.ndarray, *, colour: s
 
 
 @styled
-def per_vertebra(
-    vertebrae: pd.DataFrame, *, models: Sequence[str], resamples: int, confidence: float, seed: int
-) -> Figure:
+def per_vertebra(vertebrae: pd.DataFrame, *, models: Sequence[str], settings: Report) -> Figure:
     """Bars per level on the working grid: mean Dice and identification rate (VerSe), with their intervals."""
-    tables = {model: truth_rows(vertebrae, model=model, space="work") for model in models}
-    present = {label for rows in tables.values() for label in rows["label"]}
-    levels = [vertebra.name for vertebra in VERTEBRAE if vertebra.name in present]
+    rows = pd.concat([truth_rows(vertebrae, model=model, space="work") for model in models])
+    levels = [vertebra.name for vertebra in VERTEBRAE if (rows["label"] == vertebra.name).any()]
     if not levels:
         return nothing_to_show("No vertebra of the truth was scored on the working grid.")
+    rows["identified"] = rows["hit_verse"].fillna(False).astype(float)
+    pooled = pool.summarise(rows, by=["model", "label"], metrics=["dice", "identified"], settings=settings)
     figure = blank(height_in=4.6)
     upper, lower = figure.subplots(2, 1, sharex=True)
-
-    def dice(rows: pd.DataFrame) -> tuple[float, float, float]:
-        values = rows["dice"].to_numpy(float)
-        low, high = mean_interval(values, resamples=resamples, confidence=confidence, seed=seed)
-        return float(values.mean()), low, high
-
-    def identified(rows: pd.DataFrame) -> tuple[float, float, float]:
-        hits = int(rows["hit_verse"].fillna(False).astype(bool).sum())
-        low, high = share_interval(hits, len(rows), confidence=confidence)
-        return hits / len(rows), low, high
-
-    _bars(upper, tables, levels, score=dice)
-    _bars(lower, tables, levels, score=identified)
-    counts = tables[models[0]]["label"].value_counts()
+    for axis, metric in ((upper, "dice"), (lower, "identified")):
+        _bars(axis, pooled[pooled["metric"] == metric], models=models, levels=levels)
+    counts = rows.loc[rows["model"] == models[0], "label"].value_counts()
     lower.set_xticks(range(len(levels)), [f"{level}\n{counts.get(level, 0)}" for level in levels])
     lower.set_xlabel("vertebra, and how many the scans hold")
-    upper.set(title=f"working grid; bars: mean, lines: {confidence:.0%} interval", ylabel="Dice", ylim=(0, 1.03))
-    lower.set(ylabel="identification rate", ylim=(0, 1.03))
+    upper.set(title=f"working grid; bars: mean, lines: {settings.confidence:.0%} interval", ylabel="Dice")
+    lower.set(ylabel="identification rate")
     if len(models) > 1:
         handles, labels = upper.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=len(models))
     return figure
 
 
-def _bars(
-    axis: Axes,
-    tables: dict[str, pd.DataFrame],
-    levels: list[str],
-    *,
-    score: Callable[[pd.DataFrame], tuple[float, float, float]],
-) -> None:
-    width = 0.82 / len(tables)
-    for position, (model, rows) in enumerate(tables.items()):
-        scored = {level: score(group) for level, group in rows.groupby("label")}
-        kept = [(x, *scored[level]) for x, level in enumerate(levels) if level in scored]
-        x, mean, low, high = np.array(kept, float).T if kept else np.empty((4, 0))
-        place = x + (position - (len(tables) - 1) / 2) * width
-        colours = [REGION_COLOURS[levels[int(i)][0]] for i in x] if len(tables) == 1 else model_colour(position)
-        axis.bar(place, mean, width, color=colours, alpha=0.85, linewidth=0, label=model)
-        reach = np.nan_to_num(np.abs(np.stack([mean - low, high - mean])))
-        axis.errorbar(place, mean, reach, fmt="none", ecolor=INK, elinewidth=0.9, capsize=1.5)
+def _bars(axis: Axes, pooled: pd.DataFrame, *, models: Sequence[str], levels: list[str]) -> None:
+    width = 0.82 / len(models)
+    for position, model in enumerate(models):
+        rows = pooled[pooled["model"] == model].set_index("label").reindex(levels)
+        place = np.arange(len(levels)) + (position - (len(models) - 1) / 2) * width
+        colours = [REGION_COLOURS[level[0]] for level in levels] if len(models) == 1 else model_colour(position)
+        axis.bar(place, rows["mean"], width, color=colours, alpha=0.85, linewidth=0, label=model)
+        axis.vlines(place, rows["low"], rows["high"], color=INK, lw=1.0)
+    axis.set_ylim(0, 1.03)
     axis.grid(True, axis="y")
     axis.set_axisbelow(True)
 
 
 @styled
-def comparison(scans: pd.DataFrame, *, models: Sequence[str], resamples: int, confidence: float, seed: int) -> Figure:
+def comparison(scans: pd.DataFrame, *, models: Sequence[str], settings: Report) -> Figure:
     """Models side by side, working grid: mean over scans of each score with its bootstrap interval; dots: scans."""
     shown = {name: title for name, title in SCAN_SCORES.items() if name in scans and scans[name].notna().any()}
+    work = scans[scans["space"] == "work"]
+    if not shown or work.empty:
+        return nothing_to_show("No scan was scored on the working grid.")
+    pooled = pool.summarise(work, by=["model"], metrics=list(shown), settings=settings).set_index(["model", "metric"])
     figure = blank(height_in=0.42 * len(models) + 1.3)
     panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for axis, (score, title) in zip(panels, shown.items(), strict=True):
         for position, model in enumerate(models):
-            rows = scans[(scans["model"] == model) & (scans["space"] == "work")]
-            values = rows[score].dropna().to_numpy(float)
+            values = work.loc[work["model"] == model, score].dropna().to_numpy(float)
             if not len(values):
                 continue
-            low, high = mean_interval(values, resamples=resamples, confidence=confidence, seed=seed)
+            mean, low, high = pooled.loc[(model, score), ["mean", "low", "high"]].astype(float)
             spread = np.random.default_rng(position).uniform(-0.16, 0.16, len(values))
-            axis.scatter(values, position + spread, s=5, color=model_colour(position), alpha=0.4, linewidths=0)
+            axis.scatter(values, position + spread, s=6, color=model_colour(position), alpha=0.4, linewidths=0)
             axis.plot([low, high], [position, position], color=INK, lw=1.4)
-            axis.plot(values.mean(), position, "o", color=model_colour(position), mec=INK, mew=0.8, ms=6.5)
-            axis.annotate(f"{values.mean():.3f}", (values.mean(), position), xytext=(0, 8), size=7,
-                          textcoords="offset points", ha="center")  # fmt: skip
-        axis.set_title(title, fontsize=8, loc="left")
+            axis.plot(mean, position, "o", color=model_colour(position), mec=INK, mew=0.8, ms=6.5)
+            axis.annotate(f"{mean:.3f}", (mean, position), xytext=(0, 8), size=7, textcoords="offset points",
+                          ha="center")  # fmt: skip
+        axis.set_title(title, fontsize=8)
         axis.set(yticks=range(len(models)), yticklabels=models, ylim=(len(models) - 0.4, -0.7))
+        axis.xaxis.set_major_locator(MaxNLocator(4))
         axis.grid(True, axis="x")
-        axis.margins(x=0.12)
+        axis.margins(x=0.14)
     return figure
 
 

@@ -69,7 +69,7 @@ def _localised(picture: Axes, predicted: Axes, truth: Axes, item: Localised) -> 
     found = item.trace.localisation.copy()
     found[0] = 0
     used = np.flatnonzero(target.any(axis=1) | (found > 0.25).any(axis=1))
-    low, high = max(1, int(used.min()) - 1), min(CLASSES - 1, int(used.max()) + 1)
+    low, high = (max(1, int(used[0]) - 1), min(CLASSES - 1, int(used[-1]) + 1)) if len(used) else (1, CLASSES - 1)
     classes = range(low, high + 1)
     height_mm = item.scan.truth.shape[0] * spacing_mm
     extent = (-0.5, len(classes) - 0.5, 0.0, height_mm)

@@ -22,6 +22,7 @@ import SimpleITK as sitk
 from siil.grid import TO_LPS
 from siil.provenance import RESEARCH_USE
 from siil.report.colours import niivue_labels
+from siil.report.planes import BODY_QUANTILE
 from siil.volume import Volume, from_sitk, to_sitk
 
 ASSETS = Path(__file__).resolve().parent / "assets"
@@ -45,17 +46,22 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class ViewerScan:
-    """A scan ready to be inlined: `ct` and the layers' `data` are base64 of .nii.gz."""
+    """A scan ready to be inlined: `ct` and the layers' `data` are base64 of .nii.gz.
+
+    focus_mm: (x, y, z) in RAS, where the crosshair starts: a vertebral body in the middle of the spine.
+    """
 
     title: str
     ct: str
     layers: tuple[Layer, ...]
     spacing_mm: tuple[float, float, float]
+    focus_mm: tuple[float, float, float]
 
     def to_json(self) -> str:
         """JSON for a script element: no `<` in it, whatever the names say."""
         entry = {
             "title": self.title,
+            "focus_mm": self.focus_mm,
             "ct": self.ct,
             "layers": [{"name": layer.name, "kind": layer.kind, "data": layer.data} for layer in self.layers],
         }
@@ -83,7 +89,7 @@ def viewer_scan(*, title: str, ct: Volume, labels: Mapping[str, Volume], max_vox
     if len(shown) == 2:
         differ = (shown[0].array != shown[1].array).astype(np.uint8)
         layers.append(Layer("where they differ", "differences", _encode(Volume(differ, hu.grid))))
-    return ViewerScan(title, _encode(rounded), tuple(layers), hu.grid.spacing_mm)
+    return ViewerScan(title, _encode(rounded), tuple(layers), hu.grid.spacing_mm, _focus(shown))
 
 
 def viewer_page(ct: Volume, labels: Volume, title: str) -> str:
@@ -129,6 +135,20 @@ def asset(name: str) -> str:
 def _hex_colours() -> list[str]:
     table = niivue_labels()
     return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in zip(table["R"], table["G"], table["B"], strict=True)]
+
+
+def _focus(maps: list[Volume]) -> tuple[float, float, float]:
+    """RAS mm in the body of the middle vertebra of the last map that has any; else the grid's middle."""
+    grid = maps[-1].grid
+    found = next((volume.array for volume in reversed(maps) if volume.array.any()), None)
+    if found is None:
+        x, y, z, _ = grid.matrix @ np.array([*((n - 1) / 2 for n in reversed(grid.shape)), 1.0])
+    else:
+        voxels = {code: np.argwhere(found == code)[:, ::-1] for code in np.unique(found[found > 0])}
+        sites = [(grid.matrix[:3, :3] @ rows.T).T + grid.matrix[:3, 3] for rows in voxels.values()]
+        middle = sorted(sites, key=lambda rows: float(rows[:, 2].mean()))[len(sites) // 2]
+        x, y, z = np.median(middle[:, 0]), np.quantile(middle[:, 1], BODY_QUANTILE), np.median(middle[:, 2])
+    return round(float(-x), 1), round(float(-y), 1), round(float(z), 1)
 
 
 def _trim(image: sitk.Image, maps: list[sitk.Image]) -> sitk.Image:

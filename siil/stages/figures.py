@@ -39,9 +39,7 @@ def figures(
             data=data,
             models=config.models,
             folds=config.folds,
-            bootstrap=config.report.bootstrap,
-            confidence=config.report.confidence,
-            seed=config.report.seed,
+            settings=config.report,
         )
         for name, figure in FIGURES.items():
             png, _ = save(figure.draw(found), output, name)

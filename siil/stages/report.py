@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from siil import files, provenance
 from siil.config import Config, sections
 from siil.pipeline import BY_NAME
+
+if TYPE_CHECKING:
+    from siil.report.page import TableBlock
 
 log = logging.getLogger("siil")
 
@@ -30,29 +33,41 @@ def report(
     The page needs no network and no other file. Colour tables of the labels for 3D Slicer (siil_slicer.ctbl) and
     ITK-SNAP (siil_itksnap.txt) are written beside it.
     """
-    import pandas as pd
-
-    from siil.report.content import DOWNLOADS, build_page, table_block
+    from siil.report.content import DOWNLOADS, build_page
     from siil.report.figures import FIGURES
     from siil.report.page import render_page
     from siil.report.results import read_results
+    from siil.report.tables import NAMES
 
     with provenance.record(
         output.parent / "run.json", stage="report", config=sections(config, BY_NAME["report"].sections)
     ):
+        found = read_results(
+            aggregate=aggregate,
+            results=results,
+            data=data,
+            models=config.models,
+            folds=config.folds,
+            settings=config.report,
+        )
         page = build_page(
-            read_results(aggregate=aggregate, results=results, data=data, models=config.models, folds=config.folds),
+            found,
             experiment=config.experiment,
             description=config.description,
-            tables=[
-                table_block(path.stem, pd.read_csv(path, dtype=str, keep_default_na=False))
-                for path in sorted(tables.glob("*.csv"))
-            ],
+            tables=[_table(tables / f"{name}.csv") for name in NAMES if (tables / f"{name}.csv").is_file()],
             figures={name: path.read_bytes() for name in FIGURES if (path := figures / f"{name}.png").is_file()},
-            viewer_cases=config.report.viewer_cases,
-            confidence=config.report.confidence,
         )
         files.write_text(output, render_page(page))
         for name, make in DOWNLOADS.items():
             files.write_text(output.parent / name, make())
         log.info("wrote %s (%.1f MB)", output, output.stat().st_size / 1e6)
+
+
+def _table(path: Path) -> TableBlock:
+    import pandas as pd
+
+    from siil.report.content import table_block
+
+    notes = path.with_suffix(".md")
+    markdown = notes.read_text(encoding="utf-8") if notes.is_file() else ""
+    return table_block(path.stem, pd.read_csv(path, dtype=str, keep_default_na=False), markdown=markdown)

@@ -165,7 +165,8 @@ def _vertebra_row(
     near = BY_INDEX[int(below.argmax()) + 1].name if below.any() else ""
     hit = bool(truth.any() and found.any() and near == BY_INDEX[index].name)
     return {
-        "model": model, "fold": fold, "case": case, "space": space, "scope": "vertebra", "label": BY_INDEX[index].name,
+        "model": model, "fold": fold, "case": case, "patient": case, "space": space,
+        "scope": "vertebra", "label": BY_INDEX[index].name,
         "truth": bool(truth.any()), "predicted": bool(found.any()), "complete": True,
         "dice": dice if truth.any() and found.any() else (0.0 if truth.any() else np.nan),
         "hit_verse": hit if truth.any() else np.nan, "hit_strict": hit if truth.any() else np.nan,
@@ -179,7 +180,7 @@ def _scan_rows(vertebrae: pd.DataFrame) -> list[dict]:
         truth = group[group["truth"]]
         rate = float(truth["hit_verse"].mean())
         rows.append({
-            "model": model, "fold": fold, "case": case, "space": space, "scope": "scan", "label": "",
+            "model": model, "fold": fold, "case": case, "patient": case, "space": space, "scope": "scan", "label": "",
             "dice": truth["dice"].mean(), "binary_dice": 0.93, "id_rate_verse": rate, "id_rate_strict": rate,
             "precision": rate, "f1": rate, "d_mean_mm": 2.5, "n_truth": len(truth),
             "n_predicted": int(group["predicted"].sum()), "all_right": rate == 1, "shift": 1 if rate == 0 else 0,

@@ -2,7 +2,7 @@
    The library lies in a text/plain script element and is run when a viewer is first opened. */
 "use strict";
 const siilViewer = (() => {
-  const WINDOWS = { bone: [-200, 1000], "soft tissue": [-150, 250], everything: [-500, 1300] };
+  const WINDOWS = { bone: [-200, 1000], "soft tissue": [-150, 250], wide: [-500, 1300] };
   let niivue = null;
 
   function library() {
@@ -63,11 +63,11 @@ const siilViewer = (() => {
 
     const { Niivue, SLICE_TYPE, SHOW_RENDER } = library();
     const viewer = new Niivue({
-      backColor: [0, 0, 0, 1], show3Dcrosshair: true, crosshairColor: [0.95, 0.75, 0.2, 0.8], crosshairWidth: 1,
-      isColorbar: false, dragAndDropEnabled: false, multiplanarShowRender: SHOW_RENDER.ALWAYS, logLevel: "error",
-      isNearestInterpolation: false, crosshairGap: 6, fontSizeScaling: 0.35, fontMinPx: 11, tileMargin: 2,
+      backColor: [0, 0, 0, 1], show3Dcrosshair: true, crosshairColor: [0.95, 0.75, 0.2, 0.8], crosshairWidth: 0.8, crosshairWidthUnit: "mm",
+      isColorbar: false, isRadiologicalConvention: true, sagittalNoseLeft: true, dragAndDropEnabled: false, multiplanarShowRender: SHOW_RENDER.ALWAYS, logLevel: "error",
+      isNearestInterpolation: false, crosshairGap: 10, fontSizeScaling: 0.35, fontMinPx: 11, tileMargin: 2,
     });
-    viewer.onLocationChange = (place) => { where.textContent = describe(place, viewer, scan, labelColours); };
+    viewer.onLocationChange = (place) => { where.textContent = describe(place, scan, labelColours); };
     await viewer.attachToCanvas(canvas);
     const [low, high] = WINDOWS.bone;
     const volumes = [{ url: blobUrl(scan.ct), name: "ct.nii.gz", colormap: "gray", cal_min: low, cal_max: high, opacity: 1 }];
@@ -110,35 +110,18 @@ const siilViewer = (() => {
 
     viewer.setSliceType(SLICE_TYPE.MULTIPLANAR);
     viewer.setRenderAzimuthElevation(110, 8);
-    centre(viewer, scan);
     refresh();
+    viewer.scene.crosshairPos = viewer.mm2frac(scan.focus_mm);
+    viewer.createOnLocationChange();
+    viewer.drawScene();
     root.dataset.ready = "true";
     return viewer;
   }
 
-  /* The crosshair starts in the middle of the labelled voxels of the layer that is shown first. */
-  function centre(viewer, scan) {
-    const position = Math.max(0, scan.layers.findIndex((layer) => layer.name === "prediction"));
-    const volume = viewer.volumes[position + 1];
-    const [nx, ny, nz] = volume.hdr.dims.slice(1, 4);
-    let count = 0, x = 0, y = 0, z = 0, at = 0;
-    for (let k = 0; k < nz; k++) for (let j = 0; j < ny; j++) for (let i = 0; i < nx; i++, at++) {
-      if (volume.img[at]) { count++; x += i; y += j; z += k; }
-    }
-    if (!count) return;
-    const middle = [x / count, y / count, z / count].map(Math.round);
-    viewer.scene.crosshairPos = viewer.mm2frac(volumeMm(volume, middle));
-    viewer.createOnLocationChange();
-  }
-
-  function volumeMm(volume, [i, j, k]) {
-    const rows = volume.hdr.affine;
-    return rows.slice(0, 3).map((row) => row[0] * i + row[1] * j + row[2] * k + row[3]);
-  }
-
-  function describe(place, viewer, scan, labelColours) {
-    const mm = Array.from(place.mm).slice(0, 3).map((value) => value.toFixed(0));
-    const parts = [`R ${mm[0]}, A ${mm[1]}, S ${mm[2]} mm`];
+  function describe(place, scan, labelColours) {
+    const side = (value, plus, minus) => `${value < 0 ? minus : plus} ${Math.abs(value).toFixed(0)}`;
+    const [x, y, z] = place.mm;
+    const parts = [`${side(x, "R", "L")}, ${side(y, "A", "P")}, ${side(z, "S", "I")} mm`];
     const values = place.values || [];
     if (values.length) parts.push(`${Math.round(values[0].value)} HU`);
     scan.layers.forEach((layer, position) => {

@@ -1,0 +1,76 @@
+from dataclasses import replace
+
+import pandas as pd
+
+from siil.report.content import DOWNLOADS, build_page, case_rows, headline, inline_scans, table_block
+from siil.report.results import Results
+
+
+def _with_viewers(results: Results, count: int) -> Results:
+    return replace(results, settings=results.settings.model_copy(update={"viewer_cases": count}))
+
+
+def test_the_headline_takes_means_and_intervals_from_the_summary() -> None:
+    row = {"model": "siil", "space": "work", "metric": "dice", "mean": 0.8765, "low": 0.8, "high": 0.95, "n": 12}
+    other = row | {"model": "unet", "mean": 0.1}
+    (number,) = headline(pd.DataFrame([row, other]), model="siil", confidence=0.95)
+    assert (number.label, number.value) == ("Dice per vertebra", "0.876")
+    assert number.detail == "working grid, 95%: 0.800 to 0.950, n = 12"
+
+
+def test_an_interval_that_does_not_exist_is_left_out() -> None:
+    row = {"model": "siil", "space": "work", "metric": "dice", "mean": 0.5, "low": None, "high": None, "n": 1}
+    (number,) = headline(pd.DataFrame([row]), model="siil", confidence=0.95)
+    assert number.detail == "working grid, n = 1"
+
+
+def test_a_table_takes_title_and_notes_from_the_markdown_and_finds_its_columns_of_numbers() -> None:
+    frame = pd.DataFrame({"Model": ["siil"], "Dice": ["0.91 ± 0.02 [0.89, 0.93]"], "HD95 (mm)": ["–"]})
+    text = "# Comparison\n\n| Model |\n|---|\n| siil |\n\nA note.\n\nResearch use only, not a medical device.\n"
+    block = table_block("comparison", frame, markdown=text)
+    assert (block.title, block.caption) == ("Comparison", "A note.")
+    assert block.numeric == (False, True, True)
+
+
+def test_scans_are_listed_worst_first_with_their_faults(results: Results) -> None:
+    rows = case_rows(results, {})
+    assert [(row.case, row.model) for row in rows[:3]] == [
+        ("spine_b", "siil"),
+        ("spine_c", "siil"),
+        ("spine_a", "siil"),
+    ]
+    worst = [text for text, _ in rows[0].cells]
+    assert worst == [
+        "spine_b",
+        "siil",
+        "1",
+        "0.000",
+        "0.930",
+        "0.000",
+        "0.000",
+        "4",
+        "4",
+        "+1",
+        "enumeration uncertain",
+    ]
+    assert [row.troubled for row in rows[:3]] == [True, True, False]
+
+
+def test_viewers_go_to_the_worst_and_the_best_scan_first(results: Results) -> None:
+    assert list(inline_scans(results, count=2)) == ["spine_b", "spine_a"]
+    assert list(inline_scans(results, count=99)) == ["spine_b", "spine_a", "spine_c"]
+    assert inline_scans(results, count=0) == {}
+
+
+def test_the_page_holds_every_figure_by_name_even_when_its_file_is_missing(results: Results) -> None:
+    page = build_page(
+        _with_viewers(results, 1), experiment="demo", description="A test.", tables=[], figures={"confusion": b"png"}
+    )
+    shown = {figure.name: figure.png for figure in page.figures}
+    assert shown["confusion"] == b"png"
+    assert shown["overlays"] is None
+    assert [row.viewer for row in page.cases if row.viewer] == ["spine_b"]
+    assert page.versions == {"python": "3.11.7", "torch": "2.13.0"}
+    assert "learning_rate: 0.002" in page.config
+    assert [(row.stage, row.model, row.fold) for row in page.ran][:2] == [("train", "siil", "0"), ("test", "siil", "0")]
+    assert set(page.downloads) == set(DOWNLOADS)

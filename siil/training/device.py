@@ -9,19 +9,15 @@ import torch
 from lightning_fabric import Fabric
 
 from siil.errors import ConfigError
+from siil.inference.device import pick_device
 
 
 def make_fabric(device: str, *, precision: str) -> Fabric:
     """Fabric for `auto` (the GPU when there is one), `cpu` or `cuda`, launched. Raises ConfigError for others."""
-    if device not in ("auto", "cpu", "cuda"):
-        raise ConfigError(f"--device {device}: expected auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda: torch finds no GPU here; use --device cpu or auto")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cpu" and precision == "16-mixed":
+    chosen = pick_device(device)
+    if chosen == "cpu" and precision == "16-mixed":
         raise ConfigError("train.precision 16-mixed needs a GPU; use bf16-mixed or 32-true on the CPU")
-    fabric = Fabric(accelerator=device, devices=1, precision=precision)  # type: ignore[arg-type]
+    fabric = Fabric(accelerator=chosen, devices=1, precision=precision)  # type: ignore[arg-type]
     fabric.launch()
     return fabric
 

@@ -162,7 +162,7 @@ def test_init_weights_of_another_size_name_what_differs(data: Path, trained: Pat
     from siil.training.start import start_network
 
     config = make_config()
-    model = config.model.model_copy(update={"embed_dim": 32})
+    model = config.model.model_copy(update={"memory_slots": 8})
     with pytest.raises(WeightsError, match=r"is \(.*there and \(.*here; fine-tuning"):
         start_network(
             model=model,

@@ -1,0 +1,78 @@
+"""The total loss: every term under its name, weighted by the configuration (method.md, section 10).
+
+    Dice+CE(O_R) + DiceCE(O_S) + DiceCE(S~) + DiceCE(R~) + L_L + 20 L_C + 0.05 L_M
+
+A term is a mean per sample, then over samples, so that a batch equals its samples. A weight of 0 leaves its term out
+altogether: it is not computed and has exactly no effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from siil.losses.contrastive import contrast
+from siil.losses.localization import localisation
+from siil.losses.presence import presence
+from siil.losses.segmentation import binary, classes_sigmoid, classes_softmax, instances
+from siil.model.mill import pooled_labels
+from siil.model.output import Core, Output
+from siil.schema.model import Loss
+
+Terms = dict[str, Callable[[], Tensor]]
+
+
+def total_loss(output: Output, labels: Integer[Tensor, "B Z Y X"], *, loss: Loss, activation: str) -> dict[str, Tensor]:
+    """Named terms, unweighted, and "total", their weighted sum. Scalars.
+
+    Args:
+        output: of the network; a baseline has the terms spine and vertebrae alone.
+        labels: internal indices, any integer type.
+        loss: weights and temperature.
+        activation: softmax or sigmoid, of O_S.
+    """
+    with torch.autocast(labels.device.type, enabled=False):
+        labels = labels.long()
+        possible = _answer_terms(output, labels, activation)
+        if output.core is not None:
+            possible |= _core_terms(output.core, labels, loss.temperature)
+        weights: dict[str, float] = {name: getattr(loss, name) for name in possible}
+        terms = {name: term().mean() for name, term in possible.items() if weights[name] > 0}
+        total = sum((weights[name] * value for name, value in terms.items()), start=_zero(output))
+    return terms | {"total": total}
+
+
+def _answer_terms(output: Output, labels: Integer[Tensor, "B Z Y X"], activation: str) -> Terms:
+    classes = {"softmax": classes_softmax, "sigmoid": classes_sigmoid}[activation]
+    return {
+        "spine": lambda: binary(_precise(output.spine[:, 0]), labels > 0),
+        "vertebrae": lambda: classes(_precise(output.vertebrae), labels),
+    }
+
+
+def _core_terms(core: Core, labels: Integer[Tensor, "B Z Y X"], temperature: float) -> Terms:
+    classes, slices = core.localisation.shape[1:]
+    target = pooled_labels(labels, stride=labels.shape[1] // slices, classes=classes)
+    occupied = target.any((3, 4))
+    terms: Terms = {
+        "instance": lambda: instances(core.instance_logits, target),
+        "semantic": lambda: binary(core.semantic_logits[:, 0], target[:, 1:].any(1)),
+        "localisation": lambda: localisation(core.localisation_logits, occupied),
+        "presence": lambda: presence(core.presence_logits, occupied[:, 1:].any(2)),
+    }
+    memory, filled = core.memory, core.filled
+    if memory is not None and filled is not None:
+        terms["contrast"] = lambda: contrast(core.embeddings, core.present, memory, filled, temperature=temperature)
+    return terms
+
+
+def _precise(logits: Float[Tensor, ...]) -> Float[Tensor, ...]:
+    """float32 at least."""
+    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
+
+
+def _zero(output: Output) -> Tensor:
+    return output.spine.new_zeros((), dtype=torch.promote_types(output.spine.dtype, torch.float32))

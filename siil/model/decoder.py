@@ -1,0 +1,85 @@
+"""DE, the decoders: from concat(R~, S~, F) and the encoder's skips to O_R and O_S (method.md, section 9).
+
+`TwoDecoders` is the paper's; `SharedDecoder` is the light one of the demo. Both return (O_R, O_S) logits at full size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from siil.model.encoder import ConvNorm, nearest
+
+Answers = tuple[Tensor, Tensor]
+"""O_R [B, 1, Z, Y, X] and O_S [B, K, Z, Y, X]."""
+
+
+class DoubleConv(nn.Sequential):
+    """conv - norm - ReLU, twice."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(ConvNorm(inputs, outputs), ConvNorm(outputs, outputs))
+
+
+class UNetDecoder(nn.Module):
+    """Double convolutions from the low resolution up, trilinear x2 in between, a skip at every step, a 1^3 head."""
+
+    def __init__(self, *, inputs: int, skip_channels: Sequence[int], outputs: int) -> None:
+        super().__init__()
+        sizes = [2 * skip_channels[0], *skip_channels]
+        self.bottom = DoubleConv(inputs, sizes[0])
+        self.ups = nn.ModuleList([DoubleConv(below + skip, skip) for below, skip in pairwise(sizes)])
+        self.head = nn.Conv3d(sizes[-1], outputs, 1)
+
+    def forward(self, low: Float[Tensor, "B c z y x"], skips: Sequence[Tensor]) -> Float[Tensor, "B o Z Y X"]:
+        running = self.bottom(low)
+        for up, skip in zip(self.ups, skips, strict=True):
+            running = up(torch.cat([trilinear(running), skip], dim=1))
+        return self.head(running)
+
+
+class TwoDecoders(nn.Module):
+    """Two U-Net decoders of the same shape, one for O_R, one for O_S."""
+
+    def __init__(self, *, inputs: int, skip_channels: Sequence[int], classes: int) -> None:
+        super().__init__()
+        self.spine = UNetDecoder(inputs=inputs, skip_channels=skip_channels, outputs=1)
+        self.vertebrae = UNetDecoder(inputs=inputs, skip_channels=skip_channels, outputs=classes)
+
+    def forward(self, low: Float[Tensor, "B c z y x"], skips: Sequence[Tensor]) -> Answers:
+        return self.spine(low, skips), self.vertebrae(low, skips)
+
+
+class SharedDecoder(nn.Module):
+    """One light trunk: class logits at stride 2, up-sampled; O_R alone is computed at full resolution."""
+
+    def __init__(self, *, inputs: int, trunk: int, skip_channels: Sequence[int], classes: int) -> None:
+        """trunk: width at the lowest resolution."""
+        super().__init__()
+        *coarse, fine = skip_channels
+        sizes = [trunk, *coarse]
+        self.bottom = ConvNorm(inputs, trunk)
+        self.ups = nn.ModuleList([ConvNorm(below + skip, skip) for below, skip in zip(sizes, coarse, strict=False)])
+        self.vertebrae = nn.Conv3d(sizes[-1], classes, 1)
+        self.reduce = nn.Conv3d(sizes[-1], fine, 1, bias=False)
+        self.fine = ConvNorm(2 * fine, fine)
+        self.spine = nn.Conv3d(fine, 1, 1)
+
+    def forward(self, low: Float[Tensor, "B c z y x"], skips: Sequence[Tensor]) -> Answers:
+        running = self.bottom(low)
+        for up, skip in zip(self.ups, skips[:-1], strict=True):
+            running = up(torch.cat([nearest(running), skip], dim=1))
+        fine = self.fine(torch.cat([nearest(self.reduce(running)), skips[-1]], dim=1))
+        return self.spine(fine), trilinear(self.vertebrae(running))
+
+
+def trilinear(x: Float[Tensor, "B c z y x"]) -> Float[Tensor, "B c 2*z 2*y 2*x"]:
+    """Twice the size, trilinear; half precision is up-sampled in float32 on CPUs, whose bfloat16 kernel is slow."""
+    if x.device.type == "cpu" and x.dtype in (torch.bfloat16, torch.float16):
+        return functional.interpolate(x.float(), scale_factor=2, mode="trilinear", align_corners=False).to(x.dtype)
+    return functional.interpolate(x, scale_factor=2, mode="trilinear", align_corners=False)

@@ -90,6 +90,8 @@ class Anatomy:
         return [level.name for level in self.levels if level.rib_mm > 0][-1]
 
 
+IN_LIFE = 1.03
+"""vertebrae of patients in CT against the table, which follows dried and cadaveric bones"""
 VARIANTS = ("T13", "T13, four lumbar", "L6", "T11")
 
 
@@ -135,8 +137,8 @@ def _sizes(
     rng: np.random.Generator, recipe: PhantomRecipe, names: list[str], *, age: float, stature: float
 ) -> tuple[dict[str, Morphometry], dict[str, Change], dict[str, float]]:
     """Sizes with the patient's factors, each level's own scatter, and the changes of age and accident."""
-    across = stature * float(rng.normal(1.0, 0.03))
-    upright = stature * float(rng.normal(1.0, 0.025))
+    across = IN_LIFE * stature * float(rng.normal(1.0, 0.03))
+    upright = IN_LIFE * stature * float(rng.normal(1.0, 0.025))
     regional = {region: rng.normal(1.0, 0.02, size=2) for region in "CTL"}
     worn = max(0.0, (age - 40) / 50) * float(rng.uniform(0.3, 1.3))
     disc_loss = {n: float(np.clip(rng.beta(1.3, 5.0) * 1.6 * worn, 0, 0.7)) for n in names}

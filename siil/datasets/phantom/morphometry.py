@@ -2,7 +2,8 @@
 
 Lowest module of the phantom package; imports nothing of it. Lengths are mean adult values in mm, angles in degrees.
 They follow the tables of the papers below where these report the quantity, rounded to half a millimetre, are filled in
-smoothly where they do not, and are set for living adults in CT (dried bones are a few per cent smaller).
+smoothly where they do not, and were adjusted by a few millimetres where the spinous, transverse and articular
+processes of masks from real CT differ (tests/datasets/phantom/test_real_sizes.py compares).
 
 Sources:
     M. M. Panjabi et al., "Cervical human vertebrae: quantitative three-dimensional anatomy of the middle and lower

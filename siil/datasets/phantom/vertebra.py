@@ -56,16 +56,14 @@ def _cervical(m: Morphometry, *, bifid: bool) -> Iterator[Limb]:
     wall, half = m.depth / 2, m.height / 2
     pillar = m.canal_width / 2 + 5.8
     yield from pair((m.width / 2 - 2.5, wall - 4, 1), (pillar - 2, wall + 2, 0.5), *_both(m.pedicle_width, 7.0), UP)
-    # articular pillar: a slanted block whose ends are the facets, facing up and back, down and forward
-    top, bottom = half + m.disc * 0.45 + 2.0, -half - m.disc * 0.45 - 4.0
-    pillar_radii = (6.4, 5.8)
-    yield from pair(
-        (pillar, wall + 2.5, top - 3.5), (pillar, wall + 9.0, bottom + 3.5), pillar_radii, pillar_radii, (0, 1, 0.4)
-    )
+    # articular pillar: its facets are tiles, the lower one behind the upper one of the next level
+    top, bottom = half + m.disc * 0.5 + 4.0, -half - m.disc * 0.5 - 6.0
+    yield from pair((pillar, wall + 6.0, -1), (pillar, wall + 1.5, top - 3.5), (6.4, 5.2), (6.2, 3.6), (0, 1, 0))
+    yield from pair((pillar, wall + 6.0, 1), (pillar, wall + 11.0, bottom + 3.5), (6.4, 5.2), (6.2, 3.6), (0, 1, 0))
     back = wall + m.canal_depth
     lamina = m.lamina_height / 2
-    yield from pair((pillar - 1, wall + 7.5, -1.5), (1.5, back + 2.0, -3.5), (2.9, lamina), (3.0, lamina), (0, 0.25, 1))
-    spine, tip = _spinous(m, thickness=6.0, tip_height=7.5, base_z=-3.5)
+    yield from pair((pillar - 1, wall + 8.5, -3.0), (1.5, back + 2.0, -5.0), (3.3, lamina), (3.4, lamina), (0, 0.25, 1))
+    spine, tip = _spinous(m, thickness=6.0, tip_height=8.0, base_z=-5.0)
     yield spine
     if bifid:
         yield from pair(tip, (4.2, tip[1] + 2.5, tip[2] - 1.5), (2.4, 2.8), (2.2, 2.6), UP)

@@ -10,7 +10,7 @@ import pytest
 from scipy import ndimage
 
 from siil.anatomy import BY_CODE, BY_NAME
-from siil.datasets.phantom import Anatomy, Scan, draw_anatomy, sample
+from siil.datasets.phantom import Scan, bones, draw_anatomy, draw_view, sample
 from siil.datasets.phantom.trunk import Trunk
 
 REGIONS = ("cervical", "chest", "lumbar")
@@ -127,8 +127,7 @@ def test_lungs_are_dark_beside_the_thoracic_spine(make_recipe):
 @pytest.mark.parametrize(("variant", "last"), [("T13", "T13"), ("L6", "T12"), ("T11", "T11")])
 def test_ribs_end_where_the_variant_says(make_recipe, variant, last):
     recipe = make_recipe(rare_anatomy=1, fields_of_view={"abdomen": 1}, lateral_fov_mm=(180, 180), scoliosis=0)
-    seed = next(n for n in range(60, 160) if _has(draw_anatomy(np.random.default_rng((n, 0)), recipe), variant))
-    scan = sample(seed, recipe)
+    scan = sample(next(n for n in range(60, 160) if _shows(n, recipe, variant, last)), recipe)
     assert scan.anatomy.last_rib == last
     path = Trunk(scan.anatomy).ribs.path(last)
     values = _at(scan, (path[1] + path[2]) / 2)
@@ -138,9 +137,15 @@ def test_ribs_end_where_the_variant_says(make_recipe, variant, last):
     assert below.rib_mm == 0
 
 
-def _has(anatomy: Anatomy, variant: str) -> bool:
+def _shows(seed: int, recipe, variant: str, last: str) -> bool:
+    """Whether the patient of a seed is of this variant and its scan reaches above the last rib."""
+    anatomy = draw_anatomy(np.random.default_rng((seed, 0)), recipe)
     names = [level.name for level in anatomy.levels]
-    return {"T13": "T13" in names, "L6": "L6" in names, "T11": "T12" not in names}[variant]
+    if not {"T13": "T13" in names, "L6": "L6" in names, "T11": "T12" not in names}[variant]:
+        return False
+    view = draw_view(np.random.default_rng((seed, 1)), recipe, anatomy)
+    top = view.origin_mm[2] + view.spacing_mm[0] * (view.shape[0] - 2)
+    return bones.bounds(anatomy.level(last))[1][2] < top
 
 
 @pytest.mark.slow

@@ -71,7 +71,7 @@ def fit(
     """
     settings = schedule.settings
     objective = Objective(network, loss)
-    adamw = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    adamw = make_optimizer(network, settings)
     model, optimizer = fabric.setup(objective, adamw)
     progress = checkpoint.resume(fabric=fabric, network=network, optimizer=adamw)
     history.start(progress.history)
@@ -139,6 +139,17 @@ def row(phase: str, *, progress: Progress, schedule: Schedule, values: dict[str,
         "seconds": round(progress.tick(), 1),
         **values,
     }
+
+
+def make_optimizer(network: nn.Module, settings: Train) -> torch.optim.Optimizer:
+    """AdamW over all parameters. Fused: a fifth of the time on a CPU; not with the loss scaler of 16-mixed, which could
+    then not clip."""
+    return torch.optim.AdamW(
+        network.parameters(),
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=settings.precision != "16-mixed",
+    )
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from siil.anatomy import BY_NAME
 from siil.errors import InputError
 from siil.metrics.case import score_case
+from siil.volume import read_mask
 from tests.metrics.plain import surface_metrics
 
 SPACING = (2.0, 1.0, 1.0)
@@ -69,6 +71,20 @@ def test_means_over_complete_vertebrae_leave_the_cut_ones_out() -> None:
     assert found["dice_complete"] == found["id_rate_complete"] == 1
 
 
+def test_an_invented_vertebra_is_never_complete_even_if_the_scan_holds_one_of_its_name() -> None:
+    codes = {BY_NAME[name].code for name in ("T12", "L1")}
+    frame = score_case(blocks("T12"), blocks("T12", "L1"), SPACING, complete=codes)
+    assert vertebra(frame, "T12")["complete"]
+    assert not vertebra(frame, "L1")["complete"]
+
+
+def test_of_two_vertebrae_overlapped_equally_the_upper_is_the_nearest() -> None:
+    truth, prediction = blocks("T12", "L1"), np.zeros((31, 10, 10), np.uint8)
+    prediction[24:28, 3:7, 3:7] = BY_NAME["L3"].code  # 2 slices of T12, 1 between, 1 of L1
+    prediction[23, 3:7, 3:7] = BY_NAME["L3"].code
+    assert vertebra(score_case(truth, prediction, SPACING), "L3")["nearest_label"] == "T12"
+
+
 def test_without_being_told_the_border_of_the_grid_cuts() -> None:
     truth = blocks("T12", "L1")[4:]
     truth[0:2, 3:7, 3:7] = BY_NAME["L5"].code
@@ -118,3 +134,13 @@ def test_boxes_give_the_numbers_of_whole_arrays() -> None:
         for column in ("hd_mm", "hd95_mm", "assd_mm"):
             assert row[column] == pytest.approx(plain[column], abs=1e-6)
         assert row["nsd_1.5mm"] == pytest.approx(plain["nsd"], abs=1e-6)
+
+
+def test_vertebrae_that_a_real_scan_cuts_are_told_from_whole_ones(real_data: Path) -> None:
+    expected = {"tptbox-ct": {"L2", "L4"}, "ts-example-ct": {"T11", "T12"}}
+    for folder, cut in expected.items():
+        mask = read_mask(real_data / folder / "msk.nii.gz")
+        frame = score_case(mask.array, mask.array, mask.grid.spacing_mm, surfaces=False)
+        rows = frame[frame["scope"] == "vertebra"]
+        assert {row["label"] for row in rows.to_dict("records") if not row["complete"]} == cut
+        assert whole(frame)["all_right"] == 1

@@ -93,7 +93,9 @@ def test_the_shift_of_a_shifted_column_is_found_with_what_it_explains() -> None:
 
 def test_of_equal_shifts_the_smallest_wins_and_no_match_has_none() -> None:
     assert best_shift([Match(8, 8, 0.0), Match(9, 10, 0.0)]) == (0, 1)
-    assert best_shift([Match(8, 7, 0.0), Match(9, 10, 0.0)]) == (-1, 1)
+    for pairs in ([Match(8, 7, 0.0), Match(9, 10, 0.0)], [Match(9, 10, 0.0), Match(8, 7, 0.0)]):
+        assert best_shift(pairs) == (-1, 1)
+    assert best_shift([Match(9, 11, 0.0), Match(9, 8, 0.0)]) == (-1, 1)
     assert best_shift([]) is None
 
 

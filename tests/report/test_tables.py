@@ -128,6 +128,7 @@ def test_per_region_keeps_complete_and_cut_apart() -> None:
     assert row(table, "siil", "working", "lumbar")["Invented"] == "1"
     assert "cervical" not in column(table, "Region")
     assert "thoracic, complete" not in column(table, "Region")
+    assert "lumbar, cut" not in column(table, "Region")  # the invented L3 is neither
 
 
 def test_one_scan_has_neither_deviation_nor_interval() -> None:

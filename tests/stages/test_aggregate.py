@@ -21,10 +21,11 @@ FOLDS = {0: ("a1", "a2"), 1: ("b",)}
 """a1 and a2 are scans of one patient"""
 
 
-def write_scores(path: Path, case: str, *, missed: bool) -> None:
+def write_scores(path: Path, case: str, *, missed: bool, empty: bool = False) -> None:
     truth = np.zeros((6, 6, 12), np.uint8)
     truth[1:5, 1:5, 1:5], truth[1:5, 1:5, 7:11] = 20, 21
     prediction = np.where(truth == 21, 0, truth).astype(np.uint8) if missed else truth
+    prediction = np.zeros_like(truth) if empty else prediction
     scored = score_case(truth, prediction, (1.0, 1.0, 1.0))
     scored.insert(0, "case", case)
     scored.insert(1, "space", "work")
@@ -86,6 +87,16 @@ def test_the_summary_averages_scans_and_metrics_json_holds_its_means(tree: Path)
     assert nested["unet"]["work"]["dice"] == pytest.approx(2.5 / 3, abs=1e-6)
     assert nested["siil"]["work"]["id_rate_verse"] == 1
     assert nested["siil"]["work"]["all_right"] == 1
+
+
+def test_a_mean_that_does_not_exist_is_left_out_of_metrics_json(tree: Path) -> None:
+    for fold, cases in FOLDS.items():
+        for case in cases:
+            path = tree / f"results/evaluate/unet/fold{fold}/{case}.tsv"
+            write_scores(path, case, missed=True, empty=True)
+    nested = json.loads((run(tree) / "metrics.json").read_text())
+    assert nested["unet"]["work"]["dice"] == 0
+    assert not {"precision", "hd_mm", "d_mean_mm"} & set(nested["unet"]["work"])
 
 
 def test_histories_are_stacked(tree: Path) -> None:

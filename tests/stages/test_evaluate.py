@@ -20,7 +20,8 @@ from siil.stages.evaluate import evaluate
 from siil.volume import write_volume
 
 SOURCE = Grid((24, 16, 16), (1.0, 1.0, 1.0))
-WORKING = Grid((12, 8, 8), (2.0, 2.0, 2.0), (0.5, 0.5, 0.5))
+WORKING = Grid((13, 8, 8), (2.0, 2.0, 2.0), (0.5, 0.5, 0.5))
+"""Every other voxel, and a slice of air above the scan."""
 
 
 def truth_array() -> np.ndarray:
@@ -37,7 +38,7 @@ def case(tmp_path: Path) -> Path:
     """A case whose prediction is perfect on the working grid; the network alone misses L2."""
     geometry = Geometry(SOURCE, WORKING)
     fine = truth_array()
-    working = fine[::2, ::2, ::2].copy()
+    working = np.pad(fine[::2, ::2, ::2], ((0, 1), (0, 0), (0, 0)))
     write_volume(tmp_path / "raw_msk.nii.gz", Volume(fine, SOURCE))
     write_volume(tmp_path / "msk/a.nii.gz", Volume(working, WORKING))
     files.write_json(tmp_path / "geometry/a.json", geometry.to_json())
@@ -110,10 +111,17 @@ def test_a_run_record_lies_beside_the_table(case: Path) -> None:
 
 
 def test_a_prediction_on_another_grid_is_refused(case: Path) -> None:
-    write_volume(case / "test/a_work.nii.gz", Volume(np.zeros((12, 8, 9), np.uint8), WORKING))
+    write_volume(case / "test/a_work.nii.gz", Volume(np.zeros((13, 8, 9), np.uint8), WORKING))
     with pytest.raises(InputError, match=r"a_work\.nii\.gz: expected the grid of the truth"):
         run(case)
     assert not (case / "out/a.tsv").exists()
+
+
+def test_a_prediction_at_another_place_is_refused(case: Path) -> None:
+    moved = Grid(WORKING.shape, WORKING.spacing_mm, (0.5, 0.5, 3.5))
+    write_volume(case / "test/a_raw.nii.gz", Volume(np.zeros(WORKING.shape, np.uint8), moved))
+    with pytest.raises(InputError, match=r"a_raw\.nii\.gz: expected the grid of the truth"):
+        run(case)
 
 
 def test_scan_facts_without_the_flag_are_refused(case: Path) -> None:

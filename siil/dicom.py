@@ -92,6 +92,17 @@ def read_series(path: Path) -> Volume:
 
 
 @contextmanager
+def series_files(path: Path) -> Iterator[list[Path]]:
+    """Files of the series that `read_series` reads, in the order of the volume's slices: a DICOM-SEG refers to them.
+
+    Files of a zip exist inside the block only. Raises InputError as `read_series` does.
+    """
+    with _folder(Path(path)) as folder, _quiet():
+        slices, _ = _choose(folder, path)
+        yield [one.path for one in _ordered(slices, path)[0]]
+
+
+@contextmanager
 def _folder(path: Path) -> Iterator[Path]:
     if path.is_dir():
         yield path

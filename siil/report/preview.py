@@ -100,6 +100,6 @@ def _axials(figure: Figure, image: Volume, labels: np.ndarray, findings: tuple[F
         box = (slice(max(0, y - half), y + round(1.4 * half)), slice(max(0, x - half), x + half))
         _show(axis, image.array[z][box], labels[z][box], image.grid.spacing_mm[0])
         axis.invert_yaxis()  # axial images are looked at from the feet: front is up
-        flags = f"  {', '.join(finding.flags)}" if finding.flags else ""
+        flags = "\n" + ", ".join(flag.replace("_", " ") for flag in finding.flags) if finding.flags else ""
         colour = vertebra_colour(BY_NAME[finding.name].index)
-        axis.set_title(f"{finding.name}  {finding.confidence:.2f}{flags}", fontsize=7, color=colour)
+        axis.set_title(f"{finding.name}  {finding.confidence:.2f}{flags}", fontsize=6.5, color=colour)

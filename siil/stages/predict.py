@@ -20,6 +20,7 @@ from siil.config import Config
 from siil.errors import InputError, SiilError, WeightsError
 
 if TYPE_CHECKING:
+    from siil.grid import Volume
     from siil.inference.scans import Scan
     from siil.model.network import Network
     from siil.model.weights import Weights
@@ -117,13 +118,13 @@ def _make(
     entry: dict[str, Any],
 ) -> None:
     """Everything between the scan and its files in `folder`."""
+    from siil.dicom import read_scan
     from siil.inference.outputs import write_reading
     from siil.inference.predict_case import predict_case
     from siil.preprocess import preprocess
     from siil.report.preview import preview, write_preview
-    from siil.volume import read_image
 
-    source = read_image(scan.path)
+    source = read_scan(scan.path)
     trained = {"spacing_mm": about.spacing_mm, "window_hu": about.window_hu}
     settings = config.dataset.preprocess.model_copy(update=trained)
     made = preprocess(source, None, settings=settings, name=str(scan.path))
@@ -133,6 +134,20 @@ def _make(
     warning = found.sequence.reason if found.sequence.uncertain else ""
     figure = preview(made.image, found.work.array, found.findings, title=scan.name, warning=warning)
     write_preview(folder / f"{scan.name}_preview.png", figure)
+    if scan.dicom:
+        _write_dicom(scan, folder / f"{scan.name}_seg.dcm", found.seg)
+
+
+def _write_dicom(scan: Scan, path: Path, seg: Volume) -> None:
+    """The DICOM-SEG; a series that was stripped of what it must refer to is segmented without one."""
+    from siil.dicom import series_files
+    from siil.inference.dicom_seg import write_dicom_seg
+
+    with series_files(scan.path) as sources:
+        try:
+            write_dicom_seg(path, seg, sources)
+        except InputError as error:
+            log.warning("%s: no DICOM-SEG: %s", scan.name, error)
 
 
 def _spare_input(scan: Scan, folder: Path) -> None:

@@ -1,0 +1,105 @@
+"""A label map as DICOM-SEG beside its source series, by which clinical viewers show it.
+
+For DICOM input only. The file refers to the source series, so it must carry that series' patient and study: the only
+output of this project that holds patient identifiers. Anatomy is coded in SNOMED CT; T13 and L6 have no code of their
+own and are `vertebra`, told apart by the segment's label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siil import __version__, files
+from siil.anatomy import BY_CODE
+from siil.errors import InputError
+from siil.grid import Volume
+from siil.provenance import RESEARCH_USE
+
+_REQUIRED = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+_MAY_BE_EMPTY = (
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
+    *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
+)
+
+
+def write_dicom_seg(path: Path, seg: Volume, sources: Sequence[Path]) -> bool:
+    """Write `seg` (VerSe codes; slices in the order of `sources`) as binary DICOM-SEG.
+
+    Returns False without writing where there is no vertebra: the format has no empty segmentation.
+
+    Raises:
+        InputError: the series lacks what a reference to it needs.
+    """
+    import highdicom
+
+    codes = [code for code in np.unique(seg.array).tolist() if code in BY_CODE]
+    if not codes:
+        return False
+    images = [_source(item) for item in sources]
+    made = highdicom.seg.Segmentation(
+        source_images=images,
+        pixel_array=np.stack([seg.array == code for code in codes], axis=-1).astype(np.uint8),
+        segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
+        segment_descriptions=[_segment(number, code) for number, code in enumerate(codes, start=1)],
+        series_instance_uid=highdicom.UID(),
+        series_number=_series_number(images[0]),
+        sop_instance_uid=highdicom.UID(),
+        instance_number=1,
+        manufacturer="SIIL",
+        manufacturer_model_name="siil predict",
+        software_versions=__version__,
+        device_serial_number="0",
+        content_description=RESEARCH_USE,
+        content_label="VERTEBRAE",
+        series_description="Vertebrae (SIIL). " + RESEARCH_USE,
+    )
+    with files.atomic(path) as temporary:
+        made.save_as(temporary)
+    return True
+
+
+def _source(path: Path) -> Any:
+    """A slice without its pixels; what de-identification took out is put back as empty, or from the file's meta."""
+    import pydicom
+
+    image = pydicom.dcmread(path, stop_before_pixels=True)
+    missing = [name for name in _REQUIRED if not image.get(name)]
+    if missing:
+        raise InputError(f"{path.name}: the series has no {', '.join(missing)}, which a DICOM-SEG must refer to")
+    for name in _MAY_BE_EMPTY:
+        if name not in image:
+            setattr(image, name, "")
+    for name, stored in (("SOPClassUID", "MediaStorageSOPClassUID"), ("SOPInstanceUID", "MediaStorageSOPInstanceUID")):
+        if not image.get(name):
+            setattr(image, name, image.file_meta[stored].value)
+    return image
+
+
+def _series_number(image: Any) -> int:
+    return int(image.get("SeriesNumber") or 0) % 10_000 + 10_000
+
+
+def _segment(number: int, code: int) -> Any:
+    import highdicom
+    from pydicom.sr.codedict import codes
+
+    vertebra = BY_CODE[code]
+    return highdicom.seg.SegmentDescription(
+        segment_number=number,
+        segment_label=vertebra.name,
+        segmented_property_category=codes.SCT.AnatomicalStructure,
+        segmented_property_type=getattr(codes.SCT, f"{vertebra.name}Vertebra", codes.SCT.Vertebra),
+        algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=highdicom.AlgorithmIdentificationSequence(
+            name="SIIL",
+            version=__version__,
+            family=codes.DCM.ArtificialIntelligence,
+        ),
+        tracking_id=f"siil {vertebra.name}",
+        tracking_uid=highdicom.UID(),
+        display_color=highdicom.color.CIELabColor.from_rgb(*vertebra.colour),
+    )

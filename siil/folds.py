@@ -26,6 +26,8 @@ from siil.errors import DatasetError
 from siil.schema.dataset import Split
 
 log = logging.getLogger(__name__)
+_PATIENTS = 3.0
+"""The number of patients counts this much more than any other balanced figure."""
 LISTS = ("training", "validation", "testing")
 
 
@@ -162,7 +164,8 @@ def _deal(cases: Sequence[Case], shares: Sequence[float], rare: Sequence[str], s
 
 def _cost(load: np.ndarray, aim: np.ndarray, total: np.ndarray) -> float:
     """Over all lists this sum is least when each holds its share of everything counted."""
-    return float((load**2 / (aim * total)).sum())
+    terms = load**2 / (aim * total)
+    return float(terms.sum() + _PATIENTS * terms[0])
 
 
 def _features(cases: Sequence[Case], rare: Sequence[str]) -> np.ndarray:

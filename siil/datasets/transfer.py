@@ -97,6 +97,7 @@ def _attempts(url: str, part: Path) -> None:
             _transfer(url, part)
             return
         except urllib.error.HTTPError as error:
+            error.close()
             if error.code in (401, 403, 404, 410):
                 raise DatasetError(
                     f"{url}: the server says {error.code} {error.reason}; mend the source's urls"

@@ -1,0 +1,74 @@
+"""The user's own files: equal names, lists, BIDS; never written to."""
+
+from __future__ import annotations
+
+import pytest
+
+from siil.datasets import custom, manifest
+from siil.errors import DatasetError
+from tests import scans
+from tests.datasets import trees
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for number, name in enumerate(["1.3.6.1.0001", "b", "c"]):
+        scans.write_pair(tmp_path / f"img/{name}.nii.gz", tmp_path / f"msk/{name}.nii.gz", seed=number)
+    return tmp_path
+
+
+def found(folder):
+    return {scan.case: scan for scan in custom.find(manifest.tree(folder))}
+
+
+def test_images_find_the_mask_of_their_name_and_dots_become_underscores(folder):
+    (folder / "msk/c.nii.gz").unlink()
+    scans = found(folder)
+    assert sorted(scans) == ["1_3_6_1_0001", "b", "c"]
+    assert scans["1_3_6_1_0001"].mask == folder / "msk/1.3.6.1.0001.nii.gz"
+    assert scans["c"].mask is None
+    assert {scan.split for scan in scans.values()} == {""}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["1.3.6.1.0001.nii.gz", "1.3.6.1.0001", "1_3_6_1_0001", "img\\1.3.6.1.0001.nii.gz", "./img/1.3.6.1.0001.nii.gz"],
+)
+def test_lists_take_names_ids_and_paths_with_windows_line_ends(folder, line):
+    (folder / "training.txt").write_bytes(f"{line}\r\nb\r\n\r\n".encode())
+    (folder / "testing.txt").write_text("c\n")
+    assert {case: scan.split for case, scan in found(folder).items()} == {
+        "1_3_6_1_0001": "training",
+        "b": "training",
+        "c": "testing",
+    }
+
+
+def test_a_list_that_names_no_image_or_a_case_twice_is_refused(folder):
+    (folder / "training.txt").write_text("nobody\n")
+    with pytest.raises(DatasetError, match="nobody is not among the images"):
+        found(folder)
+    (folder / "training.txt").write_text("b\n")
+    (folder / "testing.txt").write_text("b\n")
+    with pytest.raises(DatasetError, match="keep it in one list"):
+        found(folder)
+
+
+def test_lists_of_deeper_folders_are_not_the_user_s(folder):
+    (folder / "folds/0").mkdir(parents=True)
+    (folder / "folds/0/training.txt").write_text("b\n")
+    assert {scan.split for scan in found(folder).values()} == {""}
+
+
+def test_a_bids_tree_is_read_with_its_patients(tmp_path):
+    trees.verse_scan(tmp_path, "sub-a_dir-ax")
+    trees.verse_scan(tmp_path, "sub-a_dir-sag", seed=2)
+    (tmp_path / "training.txt").write_text("sub-a_dir-ax\n")
+    scans = found(tmp_path)
+    assert {scan.patient for scan in scans.values()} == {"sub-a"}
+    assert scans["sub-a_dir-ax"].split == "training"
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match=r"expected img/\*\.nii\.gz"):
+        found(tmp_path)

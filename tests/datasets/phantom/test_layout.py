@@ -80,6 +80,7 @@ def test_the_truth_names_each_labelled_vertebra_and_whether_it_is_cut(tree):
         assert truth["last_rib"] == "T12"
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_same_bytes_as_one(make_recipe, tree, tmp_path):
     generate(make_recipe(patients=2, fields_of_view={"cervical": 1}), tmp_path, threads=2)
     assert _digests(tmp_path) == _digests(tree)

@@ -25,8 +25,8 @@ def tables(
 ) -> None:
     """Write comparison, paired, ablation, per_vertebra and per_region as CSV, Markdown and LaTeX. Research use only.
 
-    Cells are mean ± sd [bootstrap interval over patients]; full digits are in aggregate/*.tsv. The first model of the
-    configuration is the one that others are compared with.
+    Cells are mean ± sd and, in brackets, the bootstrap interval over patients; full digits are in aggregate/*.tsv. The
+    first model of the configuration is the one that others are compared with.
     """
     report = config.report
     used = {"report": {"bootstrap": report.bootstrap, "confidence": report.confidence, "seed": report.seed}}

@@ -26,10 +26,9 @@ def check(
     Ends with exit code 2 when a scan would be refused. Nothing is written.
     """
     found = checking.find(paths)
-    folders = any(path.is_dir() for path in paths)
     problems: list[checking.Problem] = []
-    for scan in track(found, description="check", total=len(found)):
-        problems += checking.check_scan(scan, settings=config.dataset.preprocess, needs_mask=folders)
+    for scan, needs_mask in track(found, description="check", total=len(found)):
+        problems += checking.check_scan(scan, settings=config.dataset.preprocess, needs_mask=needs_mask)
     if problems:
         width = max(len(problem.case) for problem in problems)
         typer.echo(f"{'case':<{width}}  action  problem")

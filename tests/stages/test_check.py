@@ -1,0 +1,54 @@
+"""`siil check`: a table of problems before GPU hours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from siil import config as configuration
+from siil import volume
+from siil.errors import DatasetError
+from siil.stages.check import check
+from tests import scans
+from tests.datasets import trees
+
+CONFIG = configuration.partial({"dataset": {"preprocess": scans.SETTINGS.model_dump()}})
+
+
+def pair(tmp_path, name, seed=0, **options):
+    scans.write_pair(tmp_path / f"mine/img/{name}.nii.gz", tmp_path / f"mine/msk/{name}.nii.gz", seed=seed, **options)
+
+
+def test_a_good_dataset_has_nothing_wrong(tmp_path, capsys):
+    pair(tmp_path, "a")
+    check(config=CONFIG, paths=[tmp_path / "mine"])
+    assert capsys.readouterr().out == "1 scans: nothing wrong\n"
+
+
+def test_every_problem_is_a_row_and_a_fatal_one_ends_with_an_error(tmp_path, capsys):
+    for number, name in enumerate(("good", "empty", "grid", "sacrum", "alone", "off")):
+        pair(tmp_path, name, number, **({"codes": (26,)} if name == "sacrum" else {}))
+    (tmp_path / "mine/img/empty.nii.gz").write_bytes(b"")
+    scans.save(tmp_path / "mine/msk/grid.nii.gz", np.full((9, 9, 9), 7, np.uint8))
+    (tmp_path / "mine/msk/alone.nii.gz").unlink()
+    image = volume.read_image(tmp_path / "mine/img/off.nii.gz")
+    low = volume.Volume(np.where(image.array == 400, np.int16(-100), image.array), image.grid)
+    volume.write_volume(tmp_path / "mine/img/off.nii.gz", low)
+    with pytest.raises(DatasetError, match="2 of 6 scans cannot be used: empty, grid"):
+        check(config=CONFIG, paths=[tmp_path / "mine"])
+    told = {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines()[1:-1]}
+    assert told == {"empty": "refuse", "grid": "refuse", "sacrum": "skip", "alone": "skip", "off": "say"}
+
+
+def test_trees_of_releases_and_single_files_are_checked(tmp_path, capsys):
+    trees.verse20(tmp_path / "v")
+    trees.ctspine1k(tmp_path / "c")
+    image = next((tmp_path / "v").rglob("*_ct.nii.gz"))
+    mask = next((tmp_path / "v").rglob("*_msk.nii.gz"))
+    check(config=CONFIG, paths=[tmp_path / "v", tmp_path / "c", image, mask])
+    assert capsys.readouterr().out == "11 scans: nothing wrong\n"
+
+
+def test_a_path_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match="expected a file or a folder"):
+        check(config=CONFIG, paths=[tmp_path / "no"])

@@ -1,0 +1,137 @@
+"""Stage `index`: miniatures of the releases become tables of cases."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from siil import folds
+from siil.cases import read_cases
+from siil.datasets import manifest
+from siil.errors import ConfigError, DatasetError
+from siil.files import sha256
+from siil.schema.dataset import Split
+from siil.stages.index import index
+from tests import scans
+from tests.datasets import trees
+from tests.stages import data
+
+OFFICIAL = Split(scheme="official", folds=1, validation_fraction=0.2, seed=0)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def both(tmp_path, **changes):
+    trees.verse19(tmp_path / "19")
+    trees.verse20(tmp_path / "20")
+    (tmp_path / "table.csv").write_text(trees.TABLE)
+    sources = {
+        "verse19": data.source(tmp_path / "19", scans=str(tmp_path / "table.csv")),
+        "verse20": data.source(tmp_path / "20", "verse20", scans=str(tmp_path / "table.csv")),
+    }
+    return data.dataset("union374", sources=sources, accept_licence=True, **changes)
+
+
+def test_verse19_with_its_quirks(tmp_path, caplog):
+    trees.verse19(tmp_path / "tree")
+    full = data.dataset(sources={"verse19": data.source(tmp_path / "tree")}, accept_licence=True)
+    rows = {row.case: row for row in read_cases(data.fetch_and_index(full))}
+    assert sorted(rows) == [
+        "sub-verse004",
+        "sub-verse010",
+        "sub-verse011",
+        "sub-verse401_split-verse201",
+        "sub-verse401_split-verse253",
+    ]
+    row = rows["sub-verse004"]
+    assert (row.orientation, row.spacing_mm, row.size_vox) == ("LPS", "3 3 3", "12 14 16")
+    assert (row.labels, row.defects) == ("T11 L1 L2", "no_T12")
+    assert row.image_sha256 == sha256(Path(row.image))
+    assert rows["sub-verse401_split-verse253"].labels == "T12 T13 L1"
+    assert "left out: sub-verse012: no_mask" in caplog.text
+    assert "not the whole release: training 3 of 80, validation 1 of 40, testing 1 of 40" in caplog.text
+    record = json.loads(Path("data/verse19/cases.run.json").read_text())
+    assert "training 3 of 80" in record["mismatch"]
+    assert len(record["skipped"]) == 1
+
+
+def test_verse20_takes_its_scans_from_both_archives(tmp_path):
+    full = both(tmp_path, name="verse20", editions=("verse20",))
+    rows = {row.case: row for row in read_cases(data.fetch_and_index(full))}
+    assert "sub-verse004" not in rows  # of 2019 only
+    assert {"sub-verse010", "sub-verse500_dir-ax", "sub-gl016_dir-iso"} <= set(rows)
+    assert rows["sub-verse010"].edition == "verse19 verse20"
+    fold = folds.make_folds(list(rows.values()), settings=OFFICIAL, rare=())[0]
+    assert "sub-verse502" in fold.testing
+
+
+def test_the_union_of_editions_holds_every_scan_once(tmp_path):
+    full = both(tmp_path)
+    again = tmp_path / "20/dataset-01training"
+    for folder, end in (("rawdata", "ct"), ("derivatives", "seg-vert_msk")):  # a scan of 2019 that came again
+        made = next((tmp_path / "19").rglob(f"sub-verse010_{end}.nii.gz"))
+        target = again / folder / "sub-verse010" / f"sub-verse010_dir-iso_{end}.nii.gz"
+        target.parent.mkdir(parents=True)
+        target.write_bytes(made.read_bytes())
+    rows = read_cases(data.fetch_and_index(full))
+    assert len(rows) == 9
+    assert [row.case for row in rows if "verse010" in row.case] == ["sub-verse010"]
+
+
+def test_ctspine1k(tmp_path):
+    trees.ctspine1k(tmp_path / "tree")
+    spine = {"kind": "ctspine1k", "repository": str(tmp_path / "tree"), "revision": "x", "licence": "CC BY-NC-SA"}
+    full = data.dataset("ctspine1k", sources={"ctspine1k": spine}, accept_licence=True)
+    rows = {row.case: row for row in read_cases(data.fetch_and_index(full))}
+    assert rows["1_3_6_1_4_1_9328_50_4_0001"].split == "training"
+    assert len(rows) == 5
+
+
+def custom(tmp_path, **changes):
+    return data.dataset(sources={"mine": {"kind": "custom", "path": str(tmp_path / "mine")}}, **changes)
+
+
+def test_refused_cases_are_told_all_at_once_and_can_be_excluded(tmp_path, caplog):
+    for number, name in enumerate(("good", "bad1", "bad2")):
+        scans.write_pair(tmp_path / f"mine/img/{name}.nii.gz", tmp_path / f"mine/msk/{name}.nii.gz", seed=number)
+    scans.save(tmp_path / "mine/msk/bad1.nii.gz", np.full((12, 14, 16), 77, np.uint8))
+    scans.save(tmp_path / "mine/msk/bad2.nii.gz", np.full((9, 14, 16), 7, np.uint8))
+    with pytest.raises(DatasetError, match=r"bad1: .*\[77\].*\(and 1 more: bad2\); mend the files or name the cases"):
+        data.fetch_and_index(custom(tmp_path))
+    assert not Path("data/verse19/cases.tsv").exists()
+    rows = read_cases(data.fetch_and_index(custom(tmp_path, exclude=("bad1", "bad2"))))
+    assert [row.case for row in rows] == ["good"]
+    assert "bad1: excluded" in caplog.text
+
+
+def test_a_mask_without_vertebrae_is_left_out_and_said(tmp_path, caplog):
+    scans.write_pair(tmp_path / "mine/img/a.nii.gz", tmp_path / "mine/msk/a.nii.gz")
+    scans.write_pair(tmp_path / "mine/img/b.nii.gz", tmp_path / "mine/msk/b.nii.gz", codes=(26,), seed=1)
+    assert [row.case for row in read_cases(data.fetch_and_index(custom(tmp_path)))] == ["a"]
+    assert "b: no_vertebra" in caplog.text
+
+
+def test_an_excluded_case_that_does_not_exist_is_named(tmp_path):
+    scans.write_pair(tmp_path / "mine/img/a.nii.gz", tmp_path / "mine/msk/a.nii.gz")
+    with pytest.raises(DatasetError, match=r"dataset\.exclude names verse999"):
+        data.fetch_and_index(custom(tmp_path, exclude=("verse999",)))
+
+
+def test_two_names_that_give_one_id_are_refused(tmp_path):
+    for number, name in enumerate(("a.b", "a_b")):
+        scans.write_pair(tmp_path / f"mine/img/{name}.nii.gz", tmp_path / f"mine/msk/{name}.nii.gz", seed=number)
+    with pytest.raises(DatasetError, match="case id a_b stands for both"):
+        data.fetch_and_index(custom(tmp_path))
+
+
+def test_a_manifest_of_another_source_is_refused():
+    full = data.dataset()
+    manifest.write_manifest(Path("data/raw/other.tsv"), [])
+    with pytest.raises(ConfigError, match=r"dataset\.sources has no other"):
+        index(config=data.partial(full, "index"), manifest_paths=[Path("data/raw/other.tsv")], output=Path("c.tsv"))

@@ -42,7 +42,7 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage("evaluate", ("evaluate",)),
     Stage("aggregate", ("models", "folds", *_INTERVALS)),
     Stage("tables", _INTERVALS),
-    Stage("figures", ("models", "folds", "report")),
+    Stage("figures", ("models", "folds", *_INTERVALS)),
     Stage("report", ("experiment", "description", "models", "folds", "report")),
 )
 VERBS: Final = tuple(stage.name for stage in STAGES)

@@ -42,7 +42,7 @@ _CASES = (
     "truth",
     "found",
     "shift",
-    "flag",
+    "enumeration",
 )
 
 
@@ -135,7 +135,7 @@ def case_rows(results: Results, viewers: Mapping[str, ViewerScan]) -> list[CaseR
             cells: list[tuple[str, float | str]] = [(case, case), (model, model), (str(fold), float(fold))]
             cells += [_score(row.get(name)) for name in ("dice", "binary_dice", "id_rate_verse")] + [_score(own_dice)]
             cells += [_count(row.get(name)) for name in ("n_truth", "n_predicted")]
-            cells += [_count(shift, sign=True), ("enumeration uncertain" if flagged else "", float(flagged))]
+            cells += [_count(shift, sign=True), ("uncertain" if flagged else "", float(flagged))]
             name = viewer_name(case) if model == results.method else ""
             right = pd.notna(row.get("all_right")) and bool(row.get("all_right"))
             rows.append(CaseRow(case, model, tuple(cells), name if name in viewers else "", not right))

@@ -51,10 +51,11 @@ def worst_cases(pictures: Sequence[Picture], *, columns: int = 4) -> Figure:
 
 def _sheet(views: Sequence[tuple[Picture, str]], *, columns: int) -> Figure:
     width_in, rows = WIDTH_IN + 1.5, -(-len(views) // columns)
-    tallest = max(picture.scan.truth.shape[0] / _width_vox(picture.scan, view) for picture, view in views)
-    height_in = min(max(tallest, 1.2), 3.5) * 0.78 * width_in / columns + 0.6
-    figure = blank(width_in=width_in, height_in=height_in * rows)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    tall = [picture.scan.truth.shape[0] / _width_vox(picture.scan, view) for picture, view in views]
+    tallest = [min(max(1.2, *tall[row * columns : (row + 1) * columns]), 3.5) for row in range(rows)]
+    heights_in = [ratio * 0.78 * width_in / columns + 0.6 for ratio in tallest]
+    figure = blank(width_in=width_in, height_in=sum(heights_in))
+    panels = figure.subplots(rows, columns, squeeze=False, gridspec_kw={"height_ratios": heights_in}).ravel()
     for axis in panels:
         axis.set_axis_off()
         axis.set_anchor("N")
@@ -114,4 +115,4 @@ def _names(axis: Axes, truth: np.ndarray, prediction: np.ndarray, *, spacing_mm:
         axis.text(width_mm + 3, height_mm, BY_INDEX[int(index)].name, ha="left", color=INK if right else WRONG,
                   weight=weight, **style)  # fmt: skip
     for place, word in ((0.0, "truth"), (1.0, "predicted")):
-        axis.text(place, 1.004, word, ha="center", va="bottom", fontsize=5.5, color=MUTED, transform=axis.transAxes)
+        axis.text(place, 1.012, word, ha="center", va="bottom", fontsize=5.5, color=MUTED, transform=axis.transAxes)

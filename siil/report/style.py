@@ -102,6 +102,7 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     with matplotlib.rc_context(_RC):
         with files.atomic(png) as temporary:
             figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+        figure.set_layout_engine("none")  # the layout is done: the PDF takes it over
         with files.atomic(pdf) as temporary:
             about = {"CreationDate": None, "Producer": None, "Creator": None}
             figure.savefig(temporary, format="pdf", dpi=300, metadata=about)

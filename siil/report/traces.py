@@ -48,7 +48,7 @@ def localisation(items: Sequence[Localised]) -> Figure:
     if not items:
         return nothing_to_show(NO_CORE)
     figure = blank(width_in=WIDTH_IN + 1, height_in=4.0 * len(items))
-    panels = figure.subplots(len(items), 3, squeeze=False, gridspec_kw={"width_ratios": [0.8, 1.3, 1.3]})
+    panels = figure.subplots(len(items), 3, squeeze=False, gridspec_kw={"width_ratios": [0.95, 1.3, 1.3]})
     for (picture, predicted, truth), item in zip(panels, items, strict=True):
         _localised(picture, predicted, truth, item)
     return figure
@@ -74,7 +74,10 @@ def _localised(picture: Axes, predicted: Axes, truth: Axes, item: Localised) -> 
     height_mm = item.scan.truth.shape[0] * spacing_mm
     extent = (-0.5, len(classes) - 0.5, 0.0, height_mm)
     draw_plane(picture, item.scan, view="sagittal", names=False)
-    picture.set(title=item.title, xticks=[], ylabel="height in the scan, mm")
+    width_mm = picture.get_xlim()[1]
+    half_mm = min(width_mm, 0.62 * height_mm) / 2  # narrow enough to fill the height: z lines up with the matrices
+    picture.set(xlim=(width_mm / 2 - half_mm, width_mm / 2 + half_mm), xticks=[])
+    picture.set_ylabel(f"{item.title}\nheight in the scan, mm")
     shade = predicted.imshow(found[low : high + 1].T, cmap="cividis", vmin=0, vmax=1, origin="lower", extent=extent,
                              aspect="auto")  # fmt: skip
     predicted.figure.colorbar(shade, ax=predicted, fraction=0.04, pad=0.02)

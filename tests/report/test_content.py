@@ -51,7 +51,7 @@ def test_scans_are_listed_worst_first_with_their_faults(results: Results) -> Non
         "4",
         "4",
         "+1",
-        "enumeration uncertain",
+        "uncertain",
     ]
     assert [row.troubled for row in rows[:3]] == [True, True, False]
 

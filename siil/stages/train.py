@@ -19,11 +19,10 @@ from siil.folds import read_list
 from siil.pipeline import BY_NAME
 
 if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-
     from siil.model.network import Network
     from siil.training.case_store import CaseStore
     from siil.training.checkpoint import Progress
+    from siil.training.fabric import Fabric
 
 log = logging.getLogger(__name__)
 Names = dict[str, tuple[str, ...]]

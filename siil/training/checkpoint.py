@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from siil import files
+from siil.training.fabric import Fabric
 
 log = logging.getLogger(__name__)
 FORMAT: Final = 1

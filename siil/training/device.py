@@ -6,10 +6,10 @@ import resource
 import sys
 
 import torch
-from lightning_fabric import Fabric
 
 from siil.errors import ConfigError
 from siil.inference.device import pick_device
+from siil.training.fabric import Fabric
 
 
 def make_fabric(device: str, *, precision: str) -> Fabric:

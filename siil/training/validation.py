@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from siil.anatomy import indices_to_codes
@@ -21,6 +20,7 @@ from siil.metrics.case import score_case
 from siil.preprocess import normalise
 from siil.schema.inference import Inference
 from siil.training.case_store import CaseArrays, CaseStore
+from siil.training.fabric import Fabric
 
 if TYPE_CHECKING:
     from siil.model.network import Network

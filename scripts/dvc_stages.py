@@ -1,0 +1,117 @@
+"""Writes dvc.yaml: one stage per step, made from the table of the pipeline (`make schema`; --check says if in step).
+
+A DVC stage must depend on at least what its rules depend on, else DVC records old outputs under new code or values. So
+its deps are the very files behind the stage's code digest and the workflow, and its params are whole configuration
+layers. Every out is kept while a stage runs (persist), so that Snakemake decides within the step what to rerun.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from siil import config as configuration
+from siil import files
+from siil.pipeline import STAGES
+from siil.provenance import PACKAGE, code_files
+
+ROOT = PACKAGE.parent
+TARGET = ROOT / "dvc.yaml"
+HEAD = """\
+# One stage per step, each calling the target of all its files; Snakemake goes over cases and folds (docs/decisions/0001).
+# Made by `make schema` from siil/pipeline.py and the import closure of each stage: do not edit. For the experiment that
+# config/config.yaml names.
+"""
+
+
+def outputs(data: str, results: str, sources: tuple[str, ...]) -> dict[str, list[str]]:
+    """What each step owns; no two steps share a folder."""
+    return {
+        "fetch": [name for source in sources for name in (f"data/raw/{source}", f"data/raw/{source}.tsv")],
+        "index": [f"{data}/cases.tsv"],
+        "preprocess": [f"{data}/img", f"{data}/msk", f"{data}/geometry"],
+        "pap": [f"{data}/pap"],
+        "split": [f"{data}/folds"],
+        "train": [f"{results}/train"],
+        "test": [f"{results}/test"],
+        "evaluate": [f"{results}/evaluate"],
+        "aggregate": [f"{results}/aggregate/{name}.tsv" for name in ("vertebrae", "scans", "summary")],
+        "tables": [f"{results}/tables"],
+        "figures": [f"{results}/figures"],
+        "report": [f"{results}/report"],
+    }
+
+
+NEEDS = {
+    "fetch": (),
+    "index": ("fetch",),
+    "preprocess": ("fetch", "index"),
+    "pap": ("preprocess",),
+    "split": ("index",),
+    "train": ("preprocess", "pap", "split"),
+    "test": ("preprocess", "split", "train"),
+    "evaluate": ("fetch", "preprocess", "split", "test"),
+    "aggregate": ("index", "split", "train", "evaluate"),
+    "tables": ("aggregate",),
+    "figures": ("aggregate", "preprocess", "test"),
+    "report": ("aggregate", "preprocess", "test", "tables", "figures"),
+}
+
+
+def pipeline() -> dict[str, Any]:
+    """dvc.yaml as plain values."""
+    experiment = configuration.default_experiment()
+    config = configuration.resolve(experiment)
+    results = f"results/{experiment}"
+    owns = outputs(f"data/{config.dataset.name}", results, tuple(config.dataset.sources))
+    layers = ["config.yaml", f"datasets/{config.dataset.name}.yaml", f"experiments/{experiment}.yaml"]
+    params: list[Any] = [{f"config/{layer}": None} for layer in layers]
+    models = [f"config/models/{model}.yaml" for model in config.models]
+    stages = {}
+    for stage in STAGES:
+        name = stage.name
+        code = [str(path.relative_to(ROOT)) for path in code_files(name)]
+        before = [out for step in NEEDS[name] for out in owns[step]]
+        stages[name] = {
+            "cmd": f"snakemake --cores all all_{name}",
+            "deps": [*code, "workflow/Snakefile", "workflow/rules", *models, *before],
+            "params": params,
+            "outs": [{out: {"persist": True}} for out in owns[name]],
+        }
+    aggregate = f"{results}/aggregate"
+    stages["aggregate"]["metrics"] = [{f"{aggregate}/metrics.json": {"persist": True}}]
+    stages["aggregate"]["plots"] = [
+        {f"{aggregate}/history.tsv": {"persist": True, "x": "epoch", "y": "total", "title": "Loss"}}
+    ]
+    for name in ("tables", "figures", "report"):
+        stages[name]["deps"] += [f"{aggregate}/metrics.json", f"{aggregate}/history.tsv"]
+    weights = f"{results}/train/{config.models[0]}/fold{config.folds[0]}/weights.safetensors"
+    artifact = {"path": weights, "type": "model", "desc": config.description, "labels": ["ct", "vertebrae", "siil"]}
+    return {"stages": stages, "artifacts": {"siil": artifact}}
+
+
+def text() -> str:
+    """What dvc.yaml should hold."""
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    return HEAD + yaml.dump(pipeline(), Dumper=Dumper, sort_keys=False, width=120)
+
+
+def main(arguments: list[str]) -> int:
+    """Write dvc.yaml, or with --check say whether it is in step (exit code 1)."""
+    if "--check" not in arguments:
+        files.write_text(TARGET, text())
+        return 0
+    if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text():
+        return 0
+    sys.stderr.write("ERROR: dvc.yaml is out of step with the pipeline; run `make schema`\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,151 @@
+"""House rules that a reader relies on: one word per step in every place, thin rules, files and functions of a size."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from siil.pipeline import OWN_VERBS, VERBS
+from siil.provenance import PACKAGE, import_closure
+
+ROOT = PACKAGE.parent
+RULES = ROOT / "workflow" / "rules"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+RESULT_STEPS = ("train", "test", "evaluate", "aggregate", "tables", "figures", "report")
+
+
+def rules() -> dict[str, str]:
+    """Name -> text of every rule and checkpoint that is not a collecting target."""
+    found: dict[str, str] = {}
+    for path in sorted(RULES.glob("*.smk")):
+        parts = re.split(r"^(?:rule|checkpoint) (\w+):\n", path.read_text(encoding="utf-8"), flags=re.M)
+        found |= dict(zip(parts[1::2], parts[2::2], strict=True))
+    return {name: text for name, text in found.items() if not name.startswith("all")}
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_every_step_has_one_word_as_rule_verb_module_function_and_test_file():
+    assert sorted(rules()) == sorted(VERBS)
+    for verb in (*VERBS, *OWN_VERBS):
+        assert callable(getattr(importlib.import_module(f"siil.stages.{verb}"), verb))
+        assert (ROOT / "tests" / "stages" / f"test_{verb}.py").is_file(), f"tests/stages/test_{verb}.py is missing"
+
+
+def test_every_step_has_a_target_that_collects_its_files():
+    text = (RULES / "targets.smk").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^rule all_(\w+):", text, flags=re.M)) == sorted(VERBS)
+    snakefile = (ROOT / "workflow" / "Snakefile").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"rules\.all_(\w+)\.input", snakefile)) == sorted(VERBS)
+
+
+@pytest.mark.parametrize("step", RESULT_STEPS)
+def test_a_result_lies_in_the_folder_of_its_step(step):
+    output = rules()[step].partition("    output:\n")[2].partition("    log:\n")[0]
+    assert re.findall(r"results/\{+experiment\}+/(\w+)/", output)
+    assert set(re.findall(r"results/\{+experiment\}+/(\w+)/", output)) == {step}
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_a_rule_only_wires(name):
+    text = rules()[name]
+    for directive in ("output", "log", "benchmark", "conda", "threads", "resources", "params", "shell"):
+        assert f"    {directive}:" in text, f"rule {name} has no {directive}"
+    assert not re.search(r"^    (run|script|notebook|wrapper):", text, flags=re.M)
+    assert "directory(" not in text
+    assert f"python -m siil {name} " in text
+    assert f'code=code_digest("{name}")' in text
+    assert f'settings("{name}"' in text
+    assert "mem_mb=" in text
+    assert "runtime=" in text
+
+
+@pytest.mark.parametrize("name", ["train", "test"])
+def test_training_and_testing_ask_for_a_gpu(name):
+    assert "gpu=1" in rules()[name]
+
+
+def test_the_rules_name_the_tables_and_figures_that_the_report_makes():
+    from siil.report import figures, tables
+
+    text = (RULES / "report.smk").read_text(encoding="utf-8")
+    assert tuple(ast.literal_eval(re.search(r"^TABLES = (\[.*?\])", text, flags=re.M | re.S)[1])) == tables.NAMES
+    assert tuple(ast.literal_eval(re.search(r"^FIGURES = (\[.*?\])", text, flags=re.M | re.S)[1])) == figures.NAMES
+
+
+def test_imports_go_one_way():
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_help_and_the_names_of_all_stages_load_no_torch():
+    code = (
+        "import sys, importlib; from siil import cli; from siil.pipeline import VERBS, OWN_VERBS\n"
+        "[importlib.import_module('siil.stages.' + verb) for verb in VERBS + OWN_VERBS]\n"
+        "print(sorted({'torch', 'monai', 'matplotlib', 'lightning_fabric'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_parsing_the_workflow_loads_no_torch(tmp_path):
+    code = (
+        "import sys; from snakemake.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit as end: print('exit', end.code)\n"
+        "print(sorted({'torch', 'monai', 'matplotlib', 'scipy'} & set(sys.modules)))"
+    )
+    words = ["-s", str(ROOT / "workflow/Snakefile"), "--directory", str(tmp_path), "-n", "all_fetch", "--quiet"]
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-2:] == ["exit 0", "[]"], done.stdout + done.stderr
+
+
+def test_every_module_is_reached_from_a_door():
+    doors = ["siil.cli", "siil.keys", "siil.trainer", "siil.tester", "siil.get_config", "siil.__main__"]
+    doors += [f"siil.stages.{verb}" for verb in (*VERBS, *OWN_VERBS)]
+    doors += [_module(path) for path in MODULES if '__name__ == "__main__"' in path.read_text(encoding="utf-8")]
+    reached = {name for door in doors for name in import_closure(door)}
+    assert {_module(path) for path in MODULES} - reached == set()
+
+
+def test_sections_of_the_configuration_hold_no_code():
+    """Stages are not rerun when siil/schema changes (siil.provenance): so it may hold names, types and words only."""
+    for path in sorted((PACKAGE / "schema").glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        functions = [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda)]
+        assert functions == [], f"{path} has functions"
+
+
+def test_files_and_functions_keep_their_size(record_property):
+    lines = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8").count("\n") for path in MODULES}
+    functions = {
+        f"{path.relative_to(ROOT)}:{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    record_property("files", len(lines))
+    record_property("lines_p90", sorted(lines.values())[int(0.9 * len(lines))])
+    record_property("longest_function", max(functions.values()))
+    assert {name: count for name, count in lines.items() if count > 250} == {}
+    assert {name: count for name, count in functions.items() if count > 60} == {}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_says_what_it_does(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree) or not tree.body, f"{path} has no docstring"
+
+
+def test_no_module_is_named_after_nothing():
+    assert [path.name for path in MODULES if path.stem in ("utils", "helpers", "misc", "common", "tools")] == []

@@ -1,0 +1,129 @@
+"""The command line: where a stage's configuration comes from, exit codes, one ERROR line, the log file."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from siil import cli
+from siil.config import Config, resolve, sections
+from siil.errors import InputError
+from siil.provenance import PACKAGE
+
+SEEN: dict[str, object] = {}
+
+
+def stage(*, config: Config, output: Annotated[Path, typer.Option(help="where")]) -> None:
+    """Do one thing."""
+    SEEN.update(epochs=config.train.epochs, output=output)
+    logging.getLogger("siil").info("did it")
+    if output.name == "bad":
+        raise InputError(f"{output}: expected good,\n got bad")
+    if output.name == "bug":
+        raise ZeroDivisionError
+    if output.name == "full":
+        raise OSError(28, "No space left on device", str(output))
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Call main() with words, the verb `pap` being the stage above; gives exit code and what was printed."""
+
+    def register(verb: str) -> None:
+        cli.app.command(verb)(cli._command(stage, ("train",)))
+
+    monkeypatch.setattr(cli, "_register", register)
+    monkeypatch.setattr(cli.app, "registered_commands", [])
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+
+    def call(*words: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["siil", "pap", *words])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return int(end.value.code or 0)
+
+    yield call
+    for handler in root.handlers:
+        handler.close()
+    root.handlers[:], root.level = before
+    logging.captureWarnings(False)
+
+
+def test_the_workflow_passes_resolved_sections_as_json(run):
+    values = sections(resolve("demo", overrides={"train": {"epochs": 77}}), ["train"])
+    assert run("--output", "x", "--config", json.dumps(values)) == 0
+    assert SEEN["epochs"] == 77
+    assert SEEN["output"] == Path("x")
+
+
+def test_by_hand_the_sections_come_from_an_experiment_and_set(run):
+    assert run("--output", "x", "--experiment", "demo", "--set", "train.epochs=5") == 0
+    assert SEEN["epochs"] == 5
+
+
+def test_an_error_of_the_user_is_one_line_and_exit_2(run, capsys):
+    assert run("--output", "bad") == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("ERROR")]
+    assert lines == ["ERROR: bad: expected good, got bad"]
+
+
+def test_a_full_disk_is_one_line_and_exit_2(run, capsys):
+    assert run("--output", "full") == 2
+    assert "ERROR: full: No space left on device" in capsys.readouterr().err
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch, run, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["siil", "pap", "--output", "bug", "--log", str(tmp_path / "log")])
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+    assert "ZeroDivisionError" in (tmp_path / "log").read_text(encoding="utf-8")
+
+
+def test_the_log_file_holds_the_lines_and_the_error(run, tmp_path):
+    assert run("--output", "bad", "--log", str(tmp_path / "deep" / "log")) == 2
+    text = (tmp_path / "deep" / "log").read_text(encoding="utf-8")
+    assert "INFO did it" in text
+    assert "ERROR: bad: expected good, got bad" in text
+
+
+@pytest.mark.parametrize("text", ["[", "[1]", "3"])
+def test_a_configuration_that_is_no_json_object_is_refused(run, capsys, text):
+    assert run("--output", "x", "--config", text) == 2
+    assert "ERROR: --config: expected" in capsys.readouterr().err
+
+
+def test_an_unknown_key_is_refused_with_the_nearest(run, capsys):
+    assert run("--output", "x", "--set", "train.epoch=5") == 2
+    assert "did you mean train.epochs?" in capsys.readouterr().err
+
+
+def test_help_of_a_stage_is_its_docstring():
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    app.command("pap")(cli._command(stage, ("train",)))
+    text = CliRunner().invoke(app, ["pap", "--help"]).output
+    assert "Do one thing." in text
+    assert "--config" in text
+
+
+def test_the_real_door_lists_every_verb_in_seconds():
+    done = subprocess.run(
+        [sys.executable, "-m", "siil", "--help"],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    for verb in (*cli.VERBS, *cli.OWN_VERBS):
+        assert f" {verb} " in done.stdout
+    assert "Research use only, not a medical device." in " ".join(done.stdout.split())

@@ -1,0 +1,118 @@
+"""Layers, messages, and the partial configuration that a stage receives."""
+
+from __future__ import annotations
+
+import pytest
+
+from siil import config as configuration
+from siil.config import CONFIG_DIR, parse_overrides, partial, resolve, sections
+from siil.errors import ConfigError
+from siil.pipeline import STAGES
+
+EXPERIMENTS = sorted(path.stem for path in (CONFIG_DIR / "experiments").glob("*.yaml"))
+MODELS = sorted(path.stem for path in (CONFIG_DIR / "models").glob("*.yaml"))
+DATASETS = sorted(path.stem for path in (CONFIG_DIR / "datasets").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_shipped_experiment_loads_with_each_of_its_models(experiment):
+    config = resolve(experiment)
+    assert config.experiment == experiment
+    for model in config.models:
+        resolve(experiment, model=model)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_shipped_model_loads(model):
+    resolve("demo", model=model)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_shipped_dataset_loads_and_has_the_name_of_its_file(dataset):
+    assert resolve("demo", overrides={"dataset": dataset, "folds": [0]}).dataset.name == dataset
+
+
+def test_later_layers_win():
+    config = resolve("demo", model="no_gru", overrides={"train": {"epochs": 3}})
+    assert config.train.epochs == 3  # the command line over experiments/demo.yaml
+    assert config.model.gru is False  # models/no_gru.yaml over config.yaml
+    assert config.model.encoder == "pyramid"  # experiments/demo.yaml over config.yaml
+    assert config.train.seed == 0  # config.yaml
+    assert config.dataset.name == "phantom_demo"
+
+
+def test_the_default_experiment_is_the_one_that_config_yaml_names():
+    assert configuration.default_experiment() == "demo"
+
+
+def test_an_unknown_key_names_the_nearest():
+    with pytest.raises(ConfigError, match=r"unknown key train\.epoch; did you mean train\.epochs\?"):
+        resolve("demo", overrides={"train": {"epoch": 3}})
+
+
+def test_a_wrong_type_names_key_and_value():
+    with pytest.raises(ConfigError, match=r"train\.epochs: .*got 'many'"):
+        resolve("demo", overrides={"train": {"epochs": "many"}})
+
+
+def test_a_fold_that_does_not_exist_is_refused():
+    with pytest.raises(ConfigError, match="fold 7 does not exist; dataset phantom_demo has folds 0 to 1"):
+        resolve("demo", overrides={"folds": [0, 7]})
+
+
+def test_an_unknown_experiment_lists_what_there_is():
+    with pytest.raises(ConfigError, match=r"no experiments/demmo\.yaml .* did you mean demo\?"):
+        resolve("demmo")
+
+
+def test_an_experiment_may_not_change_its_dataset(tmp_path):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "mine.yaml").write_text("dataset: {name: other}\n", encoding="utf-8")
+    (tmp_path / "config.yaml").write_text("", encoding="utf-8")
+    with pytest.raises(ConfigError, match="an experiment changes nothing in a dataset"):
+        resolve("mine", root=tmp_path)
+
+
+def test_a_layer_that_is_no_yaml_is_refused_in_one_line(tmp_path):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "mine.yaml").write_text("a: [", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"mine\.yaml: cannot be read as YAML") as caught:
+        resolve("mine", root=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_a_stage_gets_exactly_the_sections_that_it_declares(stage):
+    config = resolve("demo")
+    values = sections(config, stage.sections)
+    part = partial(values)
+    assert sections(part, stage.sections) == values
+    undeclared = {"train", "inference", "report", "evaluate"} - {name.split(".")[0] for name in stage.sections}
+    for name in undeclared:
+        with pytest.raises(AttributeError):
+            getattr(part, name)
+
+
+def test_reading_a_key_beside_a_declared_one_raises():
+    part = partial(sections(resolve("demo"), ["dataset.pap"]))
+    assert part.dataset.pap.end_weight == 2
+    with pytest.raises(AttributeError):
+        _ = part.dataset.split
+
+
+def test_a_partial_configuration_is_checked():
+    with pytest.raises(ConfigError, match="unknown key trian"):
+        partial({"trian": {}})
+    values = sections(resolve("demo"), ["dataset.pap"])
+    values["dataset"]["pap"]["end_weight"] = -1
+    with pytest.raises(ConfigError, match=r"pap.*end_weight.*got -1"):
+        partial(values)
+
+
+def test_overrides_are_dotted_keys_with_yaml_values():
+    assert parse_overrides(["train.epochs=3", "patch.size_vox=[8, 8, 8]"]) == {
+        "train": {"epochs": 3},
+        "patch": {"size_vox": [8, 8, 8]},
+    }
+    with pytest.raises(ConfigError, match="expected KEY=VALUE"):
+        parse_overrides(["train.epochs"])

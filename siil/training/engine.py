@@ -12,13 +12,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from siil.errors import TrainingError
 from siil.progress import track
 from siil.schema.training import Train
 from siil.training.checkpoint import Checkpoint, Progress
+from siil.training.fabric import Fabric
 from siil.training.history import History
 from siil.training.patches import Batch, Batches
 from siil.training.schedule import Phase, Schedule

@@ -79,7 +79,7 @@ class Batches:
         turn, place = divmod(step * self.settings.batch_size + number, count)
         name = self.names[generator(seed, Stream.ORDER, turn).permutation(count)[place]]
         case = self.cases[name]
-        centre = case.draw_centre(generator(seed, Stream.CENTRE, number))
+        centre = case.draw_centre(generator(seed, Stream.CENTRE, step, number))
         change = augment.draw_augmentation(
             generator(seed, Stream.AUGMENT, step, number),
             settings=self.settings.augment,

@@ -76,6 +76,21 @@ def test_a_large_scan_is_coarsened_to_the_budget_and_the_labels_stay_where_they_
     assert np.abs(was - now).max() < 2.0
 
 
+def test_a_coarsened_ramp_is_still_the_ramp_at_every_voxels_own_place() -> None:
+    ct, labels, _ = _scan((24, 32, 33))
+    z, y, x = np.indices(ct.array.shape)
+    ramp = Volume((20 * z + 10 * y + 15 * x - 500).astype(np.int16), ct.grid)
+    image = _decoded(viewer_scan(title="a", ct=ramp, labels={"p": labels}, max_voxels=5000).ct)
+    shown = np.asanyarray(image.dataobj).astype(float)
+    places = np.moveaxis(np.indices(shown.shape), 0, -1).reshape(-1, 3)
+    to_voxel = np.linalg.inv(np.diag([-1, -1, 1, 1]) @ ct.grid.matrix) @ image.affine
+    at = (to_voxel @ np.c_[places, np.ones(len(places))].T)[:3].reshape(3, *shown.shape)
+    expected = 20 * at[2] + 10 * at[1] + 15 * at[0] - 500
+    inner = (slice(2, -2),) * 3
+    assert np.abs(shown - expected)[inner].max() <= HU_STEP / 2 + 1
+    assert shown.min() >= -500  # no voxel lies outside the scan
+
+
 def test_labels_of_another_grid_are_laid_onto_the_ct() -> None:
     ct, labels, budget = _scan()
     half = Volume(labels.array[::2, ::2, ::2], Grid((8, 9, 10), (6.0, 4.0, 4.0), labels.grid.origin_mm))
@@ -104,6 +119,7 @@ def test_the_same_scan_gives_the_same_bytes() -> None:
     ct, labels, budget = _scan()
     first, second = (viewer_scan(title="a", ct=ct, labels={"p": labels}, max_voxels=budget) for _ in range(2))
     assert first == second
+    assert base64.b64decode(first.ct)[4:8] == b"\0\0\0\0"  # gzip's time
 
 
 def test_the_json_of_a_scan_cannot_end_its_script_element() -> None:

@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from jaxtyping import install_import_hook
+
+# The shapes in the signatures of the network and its losses are checked in tests, and in tests alone.
+install_import_hook(["siil.model", "siil.losses"], "beartype.beartype")
 
 ROOT = Path(__file__).resolve().parent.parent
 

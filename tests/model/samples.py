@@ -1,0 +1,106 @@
+"""Small networks and patches for the tests of the network and its losses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from siil.anatomy import CLASSES
+from siil.losses.total import total_loss
+from siil.model.build import build_network
+from siil.model.mill import occupied_slices, widen
+from siil.model.output import Output
+from siil.model.siil import Siil
+from siil.schema.model import Loss, Model
+
+PATCH = (32, 16, 16)
+SPACING_MM = {"pyramid": 3.0, "resnet10": 1.5}
+"""Either way a low-resolution slice is 6 mm high."""
+
+
+def make_model(encoder: str = "pyramid", **changes: Any) -> Model:
+    """The demo's network in a tenth of its width, or with encoder="resnet10" the paper's."""
+    values: dict[str, Any] = {
+        "name": "siil",
+        "encoder": encoder,
+        "widths": [4, 8, 16] if encoder == "pyramid" else [4, 4, 8, 16],
+        "embed_dim": 16,
+        "token_channels": 4 if encoder == "pyramid" else 16,
+        "heads": 2,
+        "decoder": "shared" if encoder == "pyramid" else "two",
+        "vertebrae_activation": "softmax",
+        "interaction": True,
+        "mill": True,
+        "ocpl": True,
+        "gru": True,
+        "prototypes": 4,
+        "memory_slots": 6,
+        "memory_momentum": 0.5,
+        "min_run_mm": 15,
+        "max_run_mm": 95,
+    }
+    return Model.model_validate(values | changes)
+
+
+def make_network(encoder: str = "pyramid", *, seed: int = 0, **changes: Any) -> Siil:
+    """A small SIIL in train mode, float64."""
+    torch.manual_seed(seed)
+    made = build_network(model=make_model(encoder, **changes), patch_vox=PATCH, spacing_mm=SPACING_MM[encoder])
+    assert isinstance(made, Siil)
+    return made.double().train()
+
+
+def make_loss(**changes: float) -> Loss:
+    """The weights of the paper."""
+    values = {
+        "spine": 1,
+        "vertebrae": 1,
+        "instance": 1,
+        "semantic": 1,
+        "localisation": 1,
+        "presence": 20,
+        "contrast": 0.05,
+        "temperature": 0.07,
+    }
+    return Loss.model_validate(values | changes)
+
+
+def spine_labels(classes: list[int], *, first: int = 1, height: int = 5, patch: tuple[int, int, int] = PATCH) -> Tensor:
+    """[1, Z, Y, X] uint8: blocks of `height` slices, one per class, stacked without gaps from slice `first` upwards."""
+    labels = torch.zeros(1, *patch, dtype=torch.uint8)
+    for number, index in enumerate(classes):
+        start = first + number * height
+        labels[0, start : start + height, 3:11, 4:12] = index
+    return labels
+
+
+def make_batch(*, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Two patches, with 5 and 3 vertebrae (T13 among them), of random voxels: [2, 1, Z, Y, X] float64, labels."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.cat([spine_labels([17, 18, 19, 20, 21]), spine_labels([7, 8, 9], first=6, height=8)])
+    image = torch.rand(2, 1, *PATCH, generator=generator, dtype=torch.float64) * 2 - 1
+    return image + 0.2 * (labels[:, None] > 0), labels
+
+
+def fill_memory(network: Siil, *, seed: int = 1) -> None:
+    """Every slot of every vertebra filled, and prototypes made of them."""
+    assert network.ocpl is not None
+    torch.manual_seed(seed)
+    slots = network.ocpl.memory.shape[1]
+    present = torch.ones(slots, CLASSES, dtype=torch.bool)
+    network.ocpl.remember(torch.randn(slots, CLASSES, network.ocpl.memory.shape[2]), present)
+    network.refresh_prototypes(seed)
+
+
+def find_truth(network: Siil, labels: Tensor) -> None:
+    """From now on MILL's prediction is right, as after training: L is predicted (no leak guard) and names `labels`."""
+    rows = widen(occupied_slices(labels, stride=network.stride, classes=CLASSES))
+    rows[:, 0] = True
+    network.mill.localise = lambda *_, **__: rows  # type: ignore[method-assign]
+
+
+def all_terms(output: Output, labels: Tensor, **changes: float) -> dict[str, Tensor]:
+    """The terms of total_loss with the paper's weights, or those given."""
+    return total_loss(output, labels, loss=make_loss(**changes), activation="softmax")

@@ -2,7 +2,7 @@
 #
 #   make demo        phantom scans -> a trained network -> results/demo/report/index.html
 #   make test        the default tests           make test-slow   the long ones (real CT: SIIL_REAL_DATA=folder)
-#   make check       style, types, layers, rules make schema      config/README.md's table and the JSON schema
+#   make check       style, types, layers, rules make schema      generated: config/README.md, JSON schema, dvc.yaml
 #   make dag         the graph of the rules      make restore     outputs back from DVC's cache
 #   make lock        requirements.lock from .venv  make clean     delete what was made (not data/raw)
 #
@@ -45,7 +45,7 @@ dag: $(READY)
 	@snakemake --rulegraph mermaid-js --quiet all --config experiment=$(EXPERIMENT)
 
 schema: $(READY)
-	@python -m siil.keys
+	@python -m siil.keys && python scripts/dvc_stages.py
 
 restore: $(READY)
 	@dvc checkout && dvc status -q && snakemake --touch --forceall --cores 1

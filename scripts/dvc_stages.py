@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from siil import config as configuration
 from siil import files
 from siil.pipeline import STAGES
@@ -19,9 +21,9 @@ from siil.provenance import PACKAGE, code_files
 ROOT = PACKAGE.parent
 TARGET = ROOT / "dvc.yaml"
 HEAD = """\
-# One stage per step, each calling the target of all its files; Snakemake goes over cases and folds (docs/decisions/0001).
-# Made by `make schema` from siil/pipeline.py and the import closure of each stage: do not edit. For the experiment that
-# config/config.yaml names.
+# One stage per step, which calls the target of all its files; Snakemake goes over cases and folds
+# (docs/decisions/0001). Made by `make schema` from siil/pipeline.py and the import closure of each stage: do not edit. For the
+# experiment that config/config.yaml names.
 """
 
 
@@ -113,5 +115,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     sys.exit(main(sys.argv[1:]))

@@ -45,6 +45,8 @@ def settings(stage, model=None):
 
 
 CONFIG = resolved()
+for name in CONFIG.models:  # a wrong one is said now, not after hours
+    resolved(name)
 DATASET = CONFIG.dataset.name
 DATA = f"data/{DATASET}"
 RESULTS = f"results/{EXPERIMENT}"

@@ -1,0 +1,46 @@
+"""The workflow as written: it parses for every shipped experiment and refuses wrong configuration in one line."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from siil.config import CONFIG_DIR
+from tests.workflow.checkout import BIN, ROOT
+
+EXPERIMENTS = sorted(path.stem for path in (CONFIG_DIR / "experiments").glob("*.yaml"))
+
+
+def dry_run(folder, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [str(BIN / "snakemake"), "-s", str(ROOT / "workflow/Snakefile"), "--directory", str(folder), "-n"]
+    return subprocess.run([*command, *words], capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_shipped_experiment_has_a_plan(experiment, tmp_path):
+    done = dry_run(tmp_path, "all_fetch", "--config", f"experiment={experiment}")
+    assert done.returncode == 0, done.stderr
+    assert "fetch" in done.stdout + done.stderr
+
+
+def test_the_default_is_the_demo(tmp_path):
+    done = dry_run(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "results/demo/report/index.html" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train={epoch: 3}"], "unknown key train.epoch; did you mean train.epochs?"),
+        (["models=[silt]"], "did you mean siil?"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_before_anything_runs(words, message, tmp_path):
+    done = dry_run(tmp_path, "--config", *words)
+    text = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert message in text
+    assert "Traceback" not in text

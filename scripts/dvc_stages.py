@@ -22,8 +22,8 @@ ROOT = PACKAGE.parent
 TARGET = ROOT / "dvc.yaml"
 HEAD = """\
 # One stage per step, which calls the target of all its files; Snakemake goes over cases and folds
-# (docs/decisions/0001). Made by `make schema` from siil/pipeline.py and the import closure of each stage: do not edit. For the
-# experiment that config/config.yaml names.
+# (docs/decisions/0001). For the experiment that config/config.yaml names. Do not edit: `make schema` makes it from
+# siil/pipeline.py and the import closure of each stage.
 """
 
 

@@ -5,6 +5,7 @@ Used by `siil check`, before GPU hours are spent. Reads only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from siil.schema.dataset import Preprocess
 
 _BONE_HU = 50.0
 """Labelled voxels are denser than this on average, in a patient with osteoporosis too."""
-_MASK_ENDINGS = ("_seg", "_msk", "_mask", "_seg-vert_msk")
+_MASK_NAME = re.compile(r"(^|[_.-])(seg|msk|mask|labels?)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def find(paths: Sequence[Path]) -> list[tuple[Found, bool]]:
         if path.is_dir():
             found += [(scan, True) for scan in registry.guess(manifest.tree(path))]
         elif path.is_file():
-            is_mask = path.parent.name == "msk" or stem(path.name).endswith(_MASK_ENDINGS)
+            is_mask = path.parent.name == "msk" or bool(_MASK_NAME.search(stem(path.name)))
             found.append((Found(case_id(path.name), "", "", "", path, path if is_mask else None, None), False))
         else:
             raise DatasetError(f"{path}: expected a file or a folder, got nothing; check the path")

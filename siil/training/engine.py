@@ -186,7 +186,8 @@ def keep_encoder_gradients(network: nn.Module) -> None:
 
     The other gradients are dropped after they were computed (and, with several processes, exchanged), instead of
     switching `requires_grad`. Dropped rather than set to zero: AdamW skips these parameters altogether, so they
-    neither decay nor count steps, which would make their first real update about three times too large.
+    neither decay nor count steps, which would give their first real updates a wrong size (half after 10 steps of
+    phase 1, three times after thousands).
     """
     if not any(name.startswith(WARM_UP) for name, _ in network.named_parameters()):
         return

@@ -75,6 +75,12 @@ def test_a_batch_depends_on_the_step_alone() -> None:
     assert not torch.equal(once.image, other.image)
 
 
+def test_every_step_and_sample_has_a_centre_of_its_own() -> None:
+    plain = replace(make_batches(augment=no_augment().model_dump()), cases={"a": spine_case("a")}, names=("a",))
+    patches = {sample.numpy().tobytes() for step in range(10) for sample in plain.draw(step).labels}
+    assert len(patches) > 15  # 20 centres among 144 voxels; 2 if the step were forgotten
+
+
 @pytest.mark.parametrize("ahead", [1, 2, 5])
 def test_threads_change_nothing(ahead: int) -> None:
     batches = make_batches()

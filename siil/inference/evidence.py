@@ -1,8 +1,9 @@
 """What the network says about each cross-section of the spine: the emissions of the whole-scan decoding.
 
 Voxels of O_R are dropped into bins along the centreline. A bin's distribution over the K classes is the mean of its
-voxels' O_S (bodies count more than processes, which hang over the level below), and spine that is missing counts as
-background: a bin without spine says "nothing here", not "any label". The logarithm has a floor: no bin can veto.
+voxels' O_S over the vertebrae (bodies count more than processes, which hang over the level below; a young network's O_S
+calls much of what O_R finds background, and still knows which vertebra it would be), and spine that is missing counts
+as background: a bin without spine says "nothing here", not "any label". The logarithm has a floor: no bin can veto.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ _AREA_MM2 = 150.0
 _BEHIND_MM, _BEHIND_WEIGHT = 8.0, 0.3
 """Voxels this far behind the centreline belong to processes, and weigh less."""
 _FLOOR = 0.02
+_DOUBT = 0.05
+"""O_R says where spine is; O_S's background counts only where O_S gives all vertebrae together no more than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def gather_evidence(posterior: Posterior, centreline: Centreline, spacing_mm: fl
     sums = np.column_stack([np.bincount(bin_of, weighted[:, k], minlength=bins) for k in range(CLASSES)])
     mean = sums / np.maximum(sums.sum(axis=1, keepdims=True), 1e-6)
     filled = np.minimum(total / _AREA_MM2, 1.0)[:, None]
-    share = mean * filled
+    share = mean / (mean[:, 1:].sum(axis=1, keepdims=True) + _DOUBT) * filled
     share[:, 0] = 1 - share[:, 1:].sum(axis=1)
     return Evidence(
         share=share,

@@ -49,5 +49,5 @@ def _widen(posterior: Posterior, labels: np.ndarray, threshold: float) -> tuple[
     wide = labels.copy()
     wide.reshape(-1)[posterior.index[weak]] = beside
     chance = np.zeros(labels.shape, np.float32)
-    chance.reshape(-1)[posterior.index] = np.where(own > 0, np.maximum(moved, 0.501), np.minimum(moved, 0.499))
+    chance.reshape(-1)[posterior.index] = moved
     return wide, chance

@@ -73,6 +73,18 @@ def test_ribs_do_not_attract_it():
     assert np.abs(line.points_mm[:, 2] - truth.shape[2] * 2).max() < 8
 
 
+def test_a_strong_false_positive_beside_a_weak_stretch_does_not_attract_it():
+    spine = spines.tube(spines.names("T3", "T12"))
+    truth = np.pad(spine.truth, ((0, 0), (0, 0), (18, 18)))
+    found = spines.posterior(replace(spine, truth=truth))
+    weak = found.spine.copy()
+    weak[20:36] = np.minimum(weak[20:36], np.float16(0.15))
+    added = np.zeros(truth.shape, bool)
+    added[22:34, 5:13, 2:10] = True
+    line = find_centreline(with_bone(replace(found, spine=weak), added), 4.0)
+    assert np.abs(line.points_mm[:, 2] - truth.shape[2] * 2).max() < 8
+
+
 def test_a_gap_of_40_mm_is_bridged_straight():
     spine = spines.tube(spines.names("T6", "L1"))
     truth = spine.truth.copy()

@@ -17,6 +17,7 @@ from siil.grid import Grid, Volume
 from siil.inference.device import pick_device
 from siil.inference.outputs import TABLE_COLUMNS, centroid_json, scan_facts, vertebra_table, write_core, write_reading
 from siil.inference.predict_case import Prediction, interpret, predict_case
+from siil.inference.vertebrae import touches_border
 from siil.model.weights import Weights
 from siil.preprocess import preprocess
 from siil.provenance import RESEARCH_USE
@@ -58,6 +59,8 @@ def test_measures_are_in_the_world_of_the_input():
     sites = np.argwhere(spine.truth == BY_NAME["L2"].index)
     centre = sites.mean(axis=0)[::-1] * 4.0 + [-30, -40, 100]
     assert l2.centroid_mm == pytest.approx(centre, abs=1.0)
+    front = sites[sites[:, 1] < np.median(sites[:, 1])].mean(axis=0)[::-1] * 4.0 + [-30, -40, 100]
+    assert l2.body_mm == pytest.approx(front, abs=6.0)
     assert l2.body_mm[1] < l2.centroid_mm[1] - 3  # the body lies in front: smaller y in LPS
     assert l2.volume_mm3 == pytest.approx(64.0 * len(sites), rel=0.03)
     assert l2.mean_hu == pytest.approx(10 * BY_NAME["L2"].index, rel=0.02)
@@ -70,6 +73,15 @@ def test_ends_that_touch_the_border_are_cut_and_others_complete():
     complete = {finding.name: finding.complete for finding in found.findings}
     assert complete == {"T12": False, "L1": True, "L2": True, "L3": True}
     assert "cut" in found.findings[0].flags
+
+
+def test_a_vertebra_within_half_a_working_voxel_of_the_border_touches_it():
+    seg = Volume(np.zeros((20, 20, 20), np.uint8), Grid((20, 20, 20), (1.0, 1.0, 1.0)))
+    inside, near = slice(5, 15), slice(1, 10)
+    assert not touches_border((inside, inside, inside), seg, 3.0)
+    assert touches_border((near, inside, inside), seg, 3.0)
+    assert not touches_border((near, inside, inside), seg, 1.0)
+    assert touches_border((inside, inside, slice(4, 20)), seg, 1.0)
 
 
 def test_a_network_that_errs_is_said_to_be_renamed():

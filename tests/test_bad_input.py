@@ -84,7 +84,7 @@ def test_all_one_value(tmp_path):
 def test_a_picture_of_8_bits_and_a_scaled_one(tmp_path):
     random = np.random.default_rng(0)
     picture = random.integers(0, 256, (12, 14, 16)).astype(np.uint8)
-    assert "0 to 255" in refuse(scans.save(tmp_path / "a.nii.gz", picture))
+    assert "a windowed picture of 8 bits" in refuse(scans.save(tmp_path / "a.nii.gz", picture))
     refuse(scans.save(tmp_path / "b.nii.gz", random.random((12, 14, 16)).astype(np.float32)))
     refuse(scans.save(tmp_path / "c.nii.gz", random.integers(2000, 4000, (12, 14, 16)).astype(np.int16)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -41,11 +40,3 @@ def test_only_the_files_that_are_used_are_wanted():
     wanted = ["raw_data/volumes/COLONOG/a.nii.gz", "metadata/data_split.txt"]
     others = ["data/train-00000-of-00100.arrow", "README.md", "raw_data/readme.txt"]
     assert [ctspine1k.is_wanted(Path(name)) for name in [*wanted, *others]] == [True, True, False, False, False]
-
-
-def test_the_release_s_own_list_has_its_counts():
-    listed = os.environ.get("SIIL_CTSPINE1K_SPLIT", "")
-    if not listed:
-        pytest.skip("set SIIL_CTSPINE1K_SPLIT to the release's data_split.txt")
-    splits = list(ctspine1k.read_split(Path(listed)).values())
-    assert {split: splits.count(split) for split in set(splits)} == ctspine1k.COUNTS

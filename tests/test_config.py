@@ -101,8 +101,8 @@ def test_reading_a_key_beside_a_declared_one_raises():
 
 
 def test_a_partial_configuration_is_checked():
-    with pytest.raises(ConfigError, match="unknown key trian"):
-        partial({"trian": {}})
+    with pytest.raises(ConfigError, match="unknown key tarin"):
+        partial({"tarin": {}})
     values = sections(resolve("demo"), ["dataset.pap"])
     values["dataset"]["pap"]["end_weight"] = -1
     with pytest.raises(ConfigError, match=r"pap.*end_weight.*got -1"):

@@ -22,7 +22,7 @@ def test_every_shipped_layer_fits_the_schema(path):
 
 
 def test_the_schema_refuses_unknown_keys_and_wrong_types():
-    for wrong in ({"trian": {}}, {"train": {"epochs": "many"}}, {"dataset": {"nane": "x"}}):
+    for wrong in ({"tarin": {}}, {"train": {"epochs": "many"}}, {"dataset": {"title": "x"}}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(wrong, keys.schema())
 

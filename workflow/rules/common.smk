@@ -11,11 +11,9 @@ from snakemake.exceptions import WorkflowError
 ROOT = Path(workflow.basedir).parent
 sys.path.insert(0, str(ROOT))
 # `python -m siil` in the rules: this interpreter and this checkout, from any working directory.
-os.environ["PATH"] = os.pathsep.join(
-    [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-)
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]),
+    PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.getenv("PYTHONPATH")])),
 )
 
 from siil import config as configuration
@@ -125,6 +123,11 @@ def of_tested_cases(*patterns):
             patterns, model=CONFIG.models, fold=fold, case=listed(fold, "testing")
         )
     ]
+
+
+def above(path, steps=1):
+    """The folder that holds a file, or one further up."""
+    return str(Path(path).parents[steps - 1])
 
 
 def growing(mb):

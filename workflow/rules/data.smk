@@ -19,7 +19,7 @@ rule fetch:
     params:
         config=settings("fetch"),
         code=code_digest("fetch"),
-        folder="data/raw/{source}",
+        folder=lambda wildcards, output: output.manifest.removesuffix(".tsv"),
     shell:
         "python -m siil fetch --source {wildcards.source} --folder {params.folder:q} --manifest {output.manifest:q}"
         " --threads {threads} --config {params.config:q} --log {log:q}"
@@ -122,7 +122,7 @@ checkpoint split:
     params:
         config=settings("split"),
         code=code_digest("split"),
-        folder="data/{dataset}/folds",
+        folder=lambda wildcards, output: above(output[0], 2),
     shell:
         "python -m siil split --cases {input.cases:q} --output {params.folder:q}"
         " --config {params.config:q} --log {log:q}"

@@ -48,9 +48,9 @@ rule aggregate:
     params:
         config=settings("aggregate"),
         code=code_digest("aggregate"),
-        data=DATA,
-        results=RESULTS,
-        folder="results/{experiment}/aggregate",
+        data=lambda wildcards, input: above(input.cases),
+        results=lambda wildcards, output: above(output.metrics, 2),
+        folder=lambda wildcards, output: above(output.metrics),
     shell:
         "python -m siil aggregate --results {params.results:q} --data {params.data:q} --output {params.folder:q}"
         " --config {params.config:q} --log {log:q}"
@@ -87,8 +87,8 @@ rule tables:
     params:
         config=settings("tables"),
         code=code_digest("tables"),
-        aggregate="results/{experiment}/aggregate",
-        folder="results/{experiment}/tables",
+        aggregate=lambda wildcards, input: above(input[0]),
+        folder=lambda wildcards, output: above(output[0]),
     shell:
         "python -m siil tables --aggregate {params.aggregate:q} --output {params.folder:q}"
         " --config {params.config:q} --log {log:q}"
@@ -128,9 +128,9 @@ rule figures:
         config=settings("figures"),
         code=code_digest("figures"),
         data=DATA,
-        results=RESULTS,
-        aggregate="results/{experiment}/aggregate",
-        folder="results/{experiment}/figures",
+        results=lambda wildcards, output: above(output[0], 2),
+        aggregate=lambda wildcards, input: above(input[0]),
+        folder=lambda wildcards, output: above(output[0]),
     shell:
         "python -m siil figures --aggregate {params.aggregate:q} --results {params.results:q} --data {params.data:q}"
         " --output {params.folder:q} --config {params.config:q} --log {log:q}"
@@ -138,9 +138,9 @@ rule figures:
 
 rule report:
     input:
-        rules.aggregate.output,
-        rules.tables.output,
-        rules.figures.output,
+        aggregate=rules.aggregate.output,
+        tables=rules.tables.output,
+        figures=rules.figures.output,
         tested=of_tested_cases(
             f"{RESULTS}/test/{{model}}/fold{{fold}}/{{case}}_work.nii.gz",
             f"{DATA}/img/{{case}}.nii.gz",
@@ -167,10 +167,10 @@ rule report:
         config=settings("report"),
         code=code_digest("report"),
         data=DATA,
-        results=RESULTS,
-        aggregate="results/{experiment}/aggregate",
-        tables="results/{experiment}/tables",
-        figures="results/{experiment}/figures",
+        results=lambda wildcards, output: above(output.page, 2),
+        aggregate=lambda wildcards, input: above(input.aggregate[0]),
+        tables=lambda wildcards, input: above(input.tables[0]),
+        figures=lambda wildcards, input: above(input.figures[0]),
     shell:
         "python -m siil report --aggregate {params.aggregate:q} --tables {params.tables:q} --figures {params.figures:q}"
         " --results {params.results:q} --data {params.data:q} --output {output.page:q}"

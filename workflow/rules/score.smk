@@ -30,7 +30,7 @@ rule test:
     params:
         config=lambda wildcards: settings("test", wildcards.model),
         code=code_digest("test"),
-        folder="results/{experiment}/test/{model}/fold{fold}",
+        folder=lambda wildcards, output: above(output.seg),
     shell:
         "python -m siil test --image {input.image:q} --geometry {input.geometry:q} --weights {input.weights:q}"
         " --output {params.folder:q} --config {params.config:q} --log {log:q}"
@@ -59,7 +59,7 @@ rule evaluate:
     params:
         config=lambda wildcards: settings("evaluate", wildcards.model),
         code=code_digest("evaluate"),
-        prediction="results/{experiment}/test/{model}/fold{fold}",
+        prediction=lambda wildcards, input: above(input[0]),
     shell:
         "python -m siil evaluate --truth {input.truth:q} --truth-input {input.released:q} --geometry {input.geometry:q}"
         " --prediction {params.prediction:q} --output {output.scores:q} --config {params.config:q} --log {log:q}"

@@ -30,9 +30,9 @@ rule train:
     params:
         config=lambda wildcards: settings("train", wildcards.model),
         code=code_digest("train"),
-        data=DATA,
-        lists=f"{DATA}/folds/{{fold}}",
-        folder="results/{experiment}/train/{model}/fold{fold}",
+        data=lambda wildcards, input: above(input.lists[0], 3),
+        lists=lambda wildcards, input: above(input.lists[0]),
+        folder=lambda wildcards, output: above(output.weights),
     shell:
         "python -m siil train --data {params.data:q} --lists {params.lists:q} --output {params.folder:q}"
         " --config {params.config:q} --log {log:q}"

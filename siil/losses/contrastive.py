@@ -15,8 +15,6 @@ from siil.anatomy import ORDER_DISTANCE
 from siil.losses.segmentation import mean_where
 
 INTRA_WEIGHT = 50.0
-_NEVER = -1e4
-"""Log of a slot that does not count: exp of it is 0, and unlike -inf it leaves no NaN in a gradient."""
 
 
 def contrast(
@@ -50,7 +48,9 @@ def _log_negatives(similarity: Float[Tensor, "B J J q"], filled: Bool[Tensor, "J
     others = distance > 0
     weighted = similarity + (1 / distance.clamp_min(1))[:, :, None]
     counted = others[:, :, None] & filled
-    return weighted.masked_fill(~counted, _NEVER).flatten(2).logsumexp(2)
+    # Unlike -inf, a finite log of nothing leaves no NaN in the gradient where no slot counts.
+    nothing = torch.finfo(weighted.dtype).min / 4
+    return weighted.masked_fill(~counted, nothing).flatten(2).logsumexp(2)
 
 
 def _mean_slots(values: Float[Tensor, "B J q"], filled: Bool[Tensor, "J q"]) -> Float[Tensor, "B J"]:

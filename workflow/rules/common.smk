@@ -48,7 +48,11 @@ for name in CONFIG.models:  # a wrong one is said now, not after hours
 DATASET = CONFIG.dataset.name
 DATA = f"data/{DATASET}"
 RESULTS = f"results/{EXPERIMENT}"
-ALL_CORES = workflow.resource_settings.cores or 8
+# Trainings share the cores of this machine: on CPUs two side by side with half the cores each are done before two in turn.
+TRAIN_THREADS = max(
+    1,
+    (workflow.resource_settings.cores or 8) // (len(CONFIG.models) * len(CONFIG.folds)),
+)
 
 
 wildcard_constraints:

@@ -22,7 +22,7 @@ rule train:
         "logs/{experiment}/train/{model}/fold{fold}.tsv"
     conda:
         "../envs/train.yaml"
-    threads: ALL_CORES
+    threads: TRAIN_THREADS
     resources:
         gpu=1,
         mem_mb=growing(16000),

@@ -6,6 +6,8 @@ order are the harder negatives: exp(1 / d).
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -44,13 +46,20 @@ def contrast(
 
 def _log_negatives(similarity: Float[Tensor, "B J J q"], filled: Bool[Tensor, "J q"]) -> Float[Tensor, "B J"]:
     """log N_j: over the filled slots of every other class, each weighted with exp(1 / distance)."""
-    distance = torch.as_tensor(ORDER_DISTANCE[1:, 1:], dtype=similarity.dtype, device=similarity.device)
+    distance = _distance(similarity.device, similarity.dtype)
     others = distance > 0
     weighted = similarity + (1 / distance.clamp_min(1))[:, :, None]
     counted = others[:, :, None] & filled
     # Unlike -inf, a finite log of nothing leaves no NaN in the gradient where no slot counts.
     nothing = torch.finfo(weighted.dtype).min / 4
     return weighted.masked_fill(~counted, nothing).flatten(2).logsumexp(2)
+
+
+@cache
+def _distance(device: torch.device, dtype: torch.dtype) -> Float[Tensor, "J J"]:
+    """Distance in anatomical order; kept on the device, since a copy to a GPU would wait for it in every step."""
+    with torch.inference_mode(False):
+        return torch.as_tensor(ORDER_DISTANCE[1:, 1:], dtype=dtype, device=device)
 
 
 def _mean_slots(values: Float[Tensor, "B J q"], filled: Bool[Tensor, "J q"]) -> Float[Tensor, "B J"]:

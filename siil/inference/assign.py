@@ -63,6 +63,8 @@ def _meaning(levels: tuple[Level, ...], evidence: Evidence) -> np.ndarray:
     for n, level in enumerate(levels):
         near = (at >= level.start_mm - _HANGS_MM) & (at < level.stop_mm + _HANGS_MM)
         at_home = max(0.0, 2 * float(evidence.share[near, level.index].sum() / total[level.index]) - 1)
+        if level.stop_mm <= level.start_mm:  # processes alone (inference/hanging.py): only its name speaks for it
+            at_home = 1.0
         meaning[level.index] *= 1 - at_home
         meaning[level.index, n] += at_home
     meaning[0] = 0

@@ -18,6 +18,7 @@ from siil.inference import vertebrae
 from siil.inference.assign import assign, one_component_each
 from siil.inference.centreline import Centreline
 from siil.inference.fuse import raw_labels
+from siil.inference.hanging import add_hanging
 from siil.inference.posterior import Posterior
 from siil.inference.sequence import EMPTY, Enumeration, Sequence, decode_sequence
 from siil.inference.soft_maps import soft_maps
@@ -128,6 +129,7 @@ def decode_labels(
     sequence, centreline, evidence = decode_sequence(posterior, spacing_mm=spacing_mm, decode=inference.decode)
     if evidence is None or not sequence.levels:
         return np.zeros_like(raw), EMPTY, centreline
+    sequence = add_hanging(posterior, evidence, sequence, spacing_mm=spacing_mm)
     labels = assign(
         posterior,
         evidence,

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from siil.config import resolve
+from siil.metrics.case import score_case
 from siil.training.case_store import make_case
-from siil.training.validation import Validator
+from siil.training.validation import Validator, sums_of_case
 from tests.training.doubles import CLASSES, PATCH, spine_case
 
 WINDOW_HU = (-500.0, 1300.0)
@@ -87,3 +88,16 @@ def test_the_mode_of_the_network_stays() -> None:
     validator({"a": spine_case("a")})(network)
     assert network.training
     assert torch.equal(network.memory, torch.zeros(3))
+
+
+def test_the_sums_are_those_of_the_evaluation() -> None:
+    truth, found = np.zeros((16, 12, 12), np.uint8), np.zeros((16, 12, 12), np.uint8)
+    truth[0:5, 2:9, 2:9], truth[6:11, 2:9, 2:9], truth[12:15, 2:9, 2:9] = 19, 20, 21
+    found[1:5, 1:9, 2:9], found[6:10, 2:9, 2:9], found[12:15, 3:9, 2:9] = 19, 20, 22
+    total, hits, vertebrae, binary, scans = sums_of_case(truth, found, spacing_mm=3.0).tolist()
+    rows = score_case(truth, found, (3.0, 3.0, 3.0), surfaces=False)
+    scan = rows.loc[rows["scope"] == "scan"].iloc[0]
+    assert total / vertebrae == pytest.approx(scan["dice"])
+    assert hits / vertebrae == pytest.approx(scan["id_rate_verse"])
+    assert binary == pytest.approx(scan["binary_dice"])
+    assert (vertebrae, scans) == (3, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import resource
 import time
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("teacher", [True, False])
-def test_forward_and_backward_of_the_papers_sizes(teacher: bool, record_property: pytest.FixtureRequest) -> None:
+def test_forward_and_backward_of_the_papers_sizes(teacher: bool, record_property: Callable[[str, object], None]) -> None:
     values = yaml.safe_load((CONFIG_DIR / "config.yaml").read_text())
     patch = tuple(values["patch"]["size_vox"])
     torch.manual_seed(0)
@@ -35,8 +36,8 @@ def test_forward_and_backward_of_the_papers_sizes(teacher: bool, record_property
     terms["total"].backward()
     seconds = time.perf_counter() - started
     peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    record_property("seconds", round(seconds, 1))  # type: ignore[operator]
-    record_property("peak_rss_gb", round(peak_gb, 2))  # type: ignore[operator]
+    record_property("seconds", round(seconds, 1))
+    record_property("peak_rss_gb", round(peak_gb, 2))
     log.info("forward and backward %.1f s, peak RSS %.2f GB", seconds, peak_gb)
     assert all(torch.isfinite(value) for value in terms.values())
     assert all(torch.isfinite(value.grad).all() for value in network.parameters() if value.grad is not None)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from siil import provenance
+from siil import files, provenance
 from siil.config import Config
 from siil.errors import InputError, SiilError, WeightsError
 
@@ -40,8 +40,8 @@ def predict(
     """Label and segment the vertebrae in CT scans. Research use only, not a medical device.
 
     SCAN is a NIfTI file, a folder of NIfTI files, or a DICOM series as folder or zip. Per scan, in its own geometry:
-    _seg.nii.gz (VerSe codes), _ctd.json (centres of the bodies), _vertebrae.tsv, _scan.json, _preview.png, for DICOM
-    also _seg.dcm, and run.json. The input is never changed.
+    _seg.nii.gz (VerSe codes), _ctd.json (centres of the bodies), _vertebrae.tsv, _scan.json, _preview.png,
+    _viewer.html (opens offline), for DICOM also _seg.dcm, and run.json. The input is never changed.
     """
     from siil.inference.device import pick_device
     from siil.inference.scans import find_scans
@@ -123,6 +123,7 @@ def _make(
     from siil.inference.predict_case import predict_case
     from siil.preprocess import preprocess
     from siil.report.preview import preview, write_preview
+    from siil.report.viewer import viewer_page
 
     source = read_scan(scan.path)
     trained = {"spacing_mm": about.spacing_mm, "window_hu": about.window_hu}
@@ -134,6 +135,7 @@ def _make(
     warning = found.sequence.reason if found.sequence.uncertain else ""
     figure = preview(made.image, found.work.array, found.findings, title=scan.name, warning=warning)
     write_preview(folder / f"{scan.name}_preview.png", figure)
+    files.write_text(folder / f"{scan.name}_viewer.html", viewer_page(source, found.seg, scan.name))
     if scan.dicom:
         _write_dicom(scan, folder / f"{scan.name}_seg.dcm", found.seg)
 

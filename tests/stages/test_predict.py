@@ -40,7 +40,7 @@ def test_one_nifti_file_gives_all_outputs_in_its_own_geometry(tmp_path, weights)
     path = scan(tmp_path / "in/patient.nii.gz")
     before = sha256(path)
     run([path], tmp_path / "out", weights)
-    kinds = ("seg.nii.gz", "ctd.json", "vertebrae.tsv", "scan.json", "preview.png")
+    kinds = ("seg.nii.gz", "ctd.json", "vertebrae.tsv", "scan.json", "preview.png", "viewer.html")
     assert {p.name for p in (tmp_path / "out").iterdir()} == {f"patient_{k}" for k in kinds} | {"run.json"}
     assert volume.read_grid(tmp_path / "out/patient_seg.nii.gz") == volume.read_grid(path)
     assert sha256(path) == before

@@ -8,7 +8,6 @@ background reachable.
 
 from __future__ import annotations
 
-
 import edt
 import numpy as np
 

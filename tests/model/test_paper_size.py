@@ -22,7 +22,9 @@ log = logging.getLogger(__name__)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("teacher", [True, False])
-def test_forward_and_backward_of_the_papers_sizes(teacher: bool, record_property: Callable[[str, object], None]) -> None:
+def test_forward_and_backward_of_the_papers_sizes(
+    teacher: bool, record_property: Callable[[str, object], None]
+) -> None:
     values = yaml.safe_load((CONFIG_DIR / "config.yaml").read_text())
     patch = tuple(values["patch"]["size_vox"])
     torch.manual_seed(0)

@@ -33,7 +33,7 @@ run: $(READY)
 	@bash scripts/pipeline.sh $(EXPERIMENT)
 
 test: $(READY)
-	@python -m pytest -q
+	@OMP_NUM_THREADS=1 python -m pytest -q -n 2
 
 test-slow: $(READY)
 	@python -m pytest -q -m slow

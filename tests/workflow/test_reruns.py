@@ -47,7 +47,7 @@ def test_a_line_of_the_tables_reruns_tables_and_report(finished):
 
 
 def test_a_decoding_value_reruns_test_and_what_follows(finished):
-    planned = finished.plan(config=("inference={decode: {prior_t13: -3}}",))
+    planned = finished.plan(config=("inference={decode: {prior_t13: -7}}",))
     assert planned == {"test": CASES, "evaluate": CASES, **REPORTING}
 
 

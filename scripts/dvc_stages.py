@@ -67,7 +67,8 @@ def pipeline() -> dict[str, Any]:
     config = configuration.resolve(experiment)
     results = f"results/{experiment}"
     owns = outputs(f"data/{config.dataset.name}", results, tuple(config.dataset.sources))
-    layers = ["config.yaml", f"datasets/{config.dataset.name}.yaml", f"experiments/{experiment}.yaml"]
+    experiments = [f"experiments/{name}.yaml" for name in configuration.lineage(experiment)]
+    layers = ["config.yaml", f"datasets/{config.dataset.name}.yaml", *experiments]
     params: list[Any] = [{f"config/{layer}": None} for layer in layers]
     models = [f"config/models/{model}.yaml" for model in config.models]
     stages = {}

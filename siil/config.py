@@ -1,8 +1,9 @@
 """The configuration: typed, frozen, resolved from layers; unknown keys are an error that names the nearest key.
 
 Layers, later ones win: config/config.yaml (every key) < config/datasets/{dataset}.yaml < config/experiments/
-{experiment}.yaml < config/models/{model}.yaml < overrides of the command line. A stage receives only the sections that
-it declares in `siil.pipeline.STAGES`, so a changed value reruns exactly the stages that use it.
+{experiment}.yaml (after the one that it `extends`, if any) < config/models/{model}.yaml < overrides of the command
+line. A stage receives only the sections that it declares in `siil.pipeline.STAGES`, so a changed value reruns exactly
+the stages that use it.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def resolve(
     Raises:
         ConfigError: unknown file, unknown key (the nearest is named), wrong type, fold that does not exist.
     """
-    overlay = _load(root / "experiments", experiment)
+    overlay = _overlay(root / "experiments", experiment)
     dataset = (overrides or {}).get("dataset", overlay.pop("dataset", None))
     if isinstance(dataset, Mapping):
         raise ConfigError(
@@ -81,6 +82,29 @@ def resolve(
     config = validate(merged, where=f"experiment {experiment}")
     _check_folds(config)
     return config
+
+
+def lineage(experiment: str, folder: Path = CONFIG_DIR / "experiments") -> list[str]:
+    """`experiment` after the experiments that it extends, directly or not: the order in which their files are laid.
+
+    Raises ConfigError for an unknown experiment, and for one that extends itself.
+    """
+    names: list[str] = []
+    following: str | None = experiment
+    while following is not None:
+        if following in names:
+            raise ConfigError(f"experiments/{experiment}.yaml: extends itself by way of {', '.join(reversed(names))}")
+        names.insert(0, following)
+        following = _load(folder, following).get("extends")
+    return names
+
+
+def _overlay(folder: Path, experiment: str) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for name in lineage(experiment, folder):
+        merged = _merge(merged, _load(folder, name))
+    merged.pop("extends", None)
+    return merged
 
 
 def validate(values: Mapping[str, Any], *, where: str) -> Config:

@@ -73,6 +73,20 @@ def test_an_experiment_may_not_change_its_dataset(tmp_path):
         resolve("mine", root=tmp_path)
 
 
+def test_an_experiment_extends_another():
+    parent, child = resolve("demo"), resolve("ablation")
+    assert child.models != parent.models  # its own
+    assert child.train == parent.train  # of the demo
+    assert configuration.lineage("ablation") == ["demo", "ablation"]
+
+
+def test_an_experiment_that_extends_itself_is_refused(tmp_path):
+    for name, parent in (("one", "two"), ("two", "one")):
+        (tmp_path / f"{name}.yaml").write_text(f"extends: {parent}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"experiments/one\.yaml: extends itself by way of one, two"):
+        configuration.lineage("one", tmp_path)
+
+
 def test_a_layer_that_is_no_yaml_is_refused_in_one_line(tmp_path):
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "mine.yaml").write_text("a: [", encoding="utf-8")

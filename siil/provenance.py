@@ -120,7 +120,7 @@ def record(
         path: the run.json to write.
         stage: verb of the pipeline.
         config: the resolved sections that the stage saw.
-        inputs: files whose SHA-256 goes into the record. Only their names are kept, not their folders.
+        inputs: files whose SHA-256 goes into the record, by name; folders are kept as far as names need them to differ.
         seed: seed of the randomness used, if any.
 
     Raises:
@@ -139,12 +139,21 @@ def record(
         "versions": versions(),
         "device": "cpu",
         "seed": seed,
-        "inputs": {item.name: _digest(item) for item in inputs},
+        "inputs": {name: _digest(item) for name, item in _named(inputs).items()},
     }
     yield entry
     entry["started"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started))
     entry["seconds"] = round(time.time() - started, 3)
     files.write_json(path, entry)
+
+
+def _named(paths: Iterable[Path]) -> dict[str, Path]:
+    """Each file under the last part of its path, or under as many of them as tell all files apart."""
+    unique = list(dict.fromkeys(paths))
+    parts = 1
+    while len({path.parts[-parts:] for path in unique}) < len(unique):
+        parts += 1
+    return {"/".join(path.parts[-parts:]): path for path in unique}
 
 
 def _digest(path: Path) -> str:

@@ -108,6 +108,24 @@ def test_a_record_says_what_was_used_and_keeps_no_folder(tmp_path):
     assert "patient-folder" not in path.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("folders", "names"),
+    [
+        (["mine/img", "mine/msk"], ["img/a.nii.gz", "msk/a.nii.gz"]),
+        (["data/msk", "raw/msk"], ["data/msk/a.nii.gz", "raw/msk/a.nii.gz"]),
+        (["mine/img", "mine/img"], ["a.nii.gz"]),
+    ],
+)
+def test_inputs_that_share_a_name_are_all_in_the_record(tmp_path, folders, names):
+    paths = [tmp_path / folder / "a.nii.gz" for folder in folders]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(path.parent.name)
+    with provenance.record(tmp_path / "run.json", stage="pap", config={}, inputs=paths):
+        pass
+    assert list(json.loads((tmp_path / "run.json").read_text())["inputs"]) == names
+
+
 def test_no_record_is_written_for_work_that_failed(tmp_path):
     with pytest.raises(RuntimeError), provenance.record(tmp_path / "run.json", stage="pap", config={}):
         raise RuntimeError

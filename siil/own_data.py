@@ -2,7 +2,7 @@
 
 The same stages on the same paths as the workflow with `experiment=custom` (data/custom, results/custom below the
 working directory), so either may go on where the other stopped. A case that is up to date (its run record names this
-code and configuration, and its inputs are older) is not made again. The user's folder is only read.
+code, this configuration and the SHA-256 of these inputs) is not made again. The user's folder is only read.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import importlib
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from siil import config as configuration
+from siil import files
 from siil.cases import Case, read_cases
 from siil.config import Config
 from siil.errors import SiilError
@@ -84,18 +85,18 @@ def run(steps: Callable[[Config, str], None], arguments: Sequence[str] | None = 
 def _prepare_case(config: Config, case: Case, *, data: Path) -> None:
     image, mask, pap = (data / part / f"{case.case}.nii.gz" for part in ("img", "msk", "pap"))
     geometry = data / "geometry" / f"{case.case}.json"
-    raw = (Path(case.image), Path(case.mask))
-    if not _up_to_date(config, "preprocess", record=run_path(image), inputs=raw, outputs=(image, mask, geometry)):
+    digests = [case.image_sha256, case.mask_sha256]
+    if not _up_to_date(config, "preprocess", digests, outputs=(image, mask, geometry)):
         _stage(
             config,
             "preprocess",
-            image=raw[0],
-            mask=raw[1],
+            image=Path(case.image),
+            mask=Path(case.mask),
             output_image=image,
             output_mask=mask,
             output_geometry=geometry,
         )
-    if not _up_to_date(config, "pap", record=run_path(pap), inputs=[mask], outputs=[pap]):
+    if not _up_to_date(config, "pap", [files.sha256(mask)], outputs=[pap]):
         _stage(config, "pap", mask=mask, output=pap)
 
 
@@ -135,11 +136,13 @@ def _values(config: Config, verb: str) -> dict[str, Any]:
     return configuration.sections(config, BY_NAME[verb].sections)
 
 
-def _up_to_date(config: Config, verb: str, *, record: Path, inputs: Iterable[Path], outputs: Sequence[Path]) -> bool:
-    if not all(path.is_file() for path in (record, *outputs)):
-        return False
-    entry = json.loads(record.read_text(encoding="utf-8"))
-    if (entry.get("code"), entry.get("config")) != (code_digest(verb), _values(config, verb)):
-        return False
-    oldest = min(path.stat().st_mtime_ns for path in outputs)
-    return all(path.stat().st_mtime_ns <= oldest for path in inputs)
+def _up_to_date(config: Config, verb: str, digests: list[str], *, outputs: Sequence[Path]) -> bool:
+    """Were `outputs` made so, from inputs of these digests? If not, the record goes: it holds for no output made now."""
+    record = run_path(outputs[0])
+    if all(path.is_file() for path in (record, *outputs)):
+        entry = json.loads(record.read_text(encoding="utf-8"))
+        made = (entry.get("code"), entry.get("config"), list(entry.get("inputs", {}).values()))
+        if made == (code_digest(verb), _values(config, verb), digests):
+            return True
+    record.unlink(missing_ok=True)
+    return False

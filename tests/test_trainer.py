@@ -1,5 +1,6 @@
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,23 @@ def test_only_a_changed_case_is_prepared_again(folder: Path) -> None:
     own_data.prepare(config)
     after = contents(data / "msk")
     assert {name for name in before if before[name] != after[name]} == {"two.nii.gz"}
+
+
+def test_another_folder_with_the_same_names_and_old_times_is_prepared_anew(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    for part in ("img", "msk"):
+        (other / part / "one.nii.gz").unlink()
+        (other / part / "two.nii.gz").rename(other / part / "one.nii.gz")
+        shutil.copy(folder / part / "one.nii.gz", other / part / "two.nii.gz")
+    for path in other.rglob("*.nii.gz"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    made = {}
+    for name in (folder, other):
+        data = own_data.prepare(get_config(["--data_path", str(name), *OPTIONS])[0])
+        made[name] = contents(data / "msk")
+    assert {name for name in made[other] if made[other][name] != made[folder][name]} >= {"one.nii.gz", "two.nii.gz"}
+    assert made[other]["four.nii.gz"] == made[folder]["four.nii.gz"]  # the same scan: not made again
 
 
 def test_the_options_reach_the_configuration() -> None:

@@ -14,7 +14,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from siil import config as configuration
-from siil import files
+from siil import files, layers
 from siil.pipeline import STAGES
 from siil.provenance import PACKAGE, code_files
 
@@ -63,13 +63,13 @@ NEEDS = {
 
 def pipeline() -> dict[str, Any]:
     """dvc.yaml as plain values."""
-    experiment = configuration.default_experiment()
+    experiment = layers.default_experiment()
     config = configuration.resolve(experiment)
     results = f"results/{experiment}"
     owns = outputs(f"data/{config.dataset.name}", results, tuple(config.dataset.sources))
-    experiments = [f"experiments/{name}.yaml" for name in configuration.lineage(experiment)]
-    layers = ["config.yaml", f"datasets/{config.dataset.name}.yaml", *experiments]
-    params: list[Any] = [{f"config/{layer}": None} for layer in layers]
+    experiments = [f"experiments/{name}.yaml" for name in layers.lineage(experiment)]
+    names = ["config.yaml", f"datasets/{config.dataset.name}.yaml", *experiments]
+    params: list[Any] = [{f"config/{name}": None} for name in names]
     models = [f"config/models/{model}.yaml" for model in config.models]
     stages = {}
     for stage in STAGES:

@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from siil.errors import ConfigError
+from siil.layers import CONFIG_DIR, load, merge, overlay, read
 from siil.schema.base import Section
 from siil.schema.dataset import Dataset
 from siil.schema.inference import Inference
 from siil.schema.model import Loss, Model, Patch
 from siil.schema.report import Evaluate, Report
 from siil.schema.training import Train
-
-CONFIG_DIR = Path(__file__).resolve().parent.parent / "config"
+from siil.sizes import check_sizes
 
 
 class Config(Section):
@@ -45,11 +45,6 @@ class Config(Section):
     report: Report
 
 
-def default_experiment(root: Path = CONFIG_DIR) -> str:
-    """The experiment that root/config.yaml names: what runs when nobody asks for another."""
-    return str(_read(root / "config.yaml").get("experiment", "demo"))
-
-
 def resolve(
     experiment: str, *, model: str | None = None, overrides: Mapping[str, Any] | None = None, root: Path = CONFIG_DIR
 ) -> Config:
@@ -57,54 +52,37 @@ def resolve(
 
     Args:
         experiment: name of root/experiments/*.yaml.
-        model: name of root/models/*.yaml; None leaves the model section as config.yaml and the experiment have it.
+        model: name of root/models/*.yaml; None leaves the model section as config.yaml and the experiment have it, and
+            resolves each of the experiment's models too, so that a wrong one is said now and not after hours.
         overrides: nested mapping that wins over every file.
         root: the config folder.
 
     Raises:
-        ConfigError: unknown file, unknown key (the nearest is named), wrong type, fold that does not exist.
+        ConfigError: unknown file, unknown key (the nearest is named), wrong type, fold that does not exist, sizes
+            of a model that do not fit.
     """
-    overlay = _overlay(root / "experiments", experiment)
-    dataset = (overrides or {}).get("dataset", overlay.pop("dataset", None))
+    experiment_layer = overlay(root / "experiments", experiment)
+    dataset = (overrides or {}).get("dataset", experiment_layer.pop("dataset", None))
     if isinstance(dataset, Mapping):
         raise ConfigError(
             f"experiments/{experiment}.yaml: dataset must be the name of a file in config/datasets; an experiment "
             "changes nothing in a dataset (another spacing or count is another dataset)"
         )
     rest = {key: value for key, value in (overrides or {}).items() if key != "dataset"}
-    layers = [_read(root / "config.yaml"), _load(root / "datasets", str(dataset)), overlay]
+    layers = [read(root / "config.yaml"), load(root / "datasets", str(dataset)), experiment_layer]
     if model is not None:
-        layers.append(_load(root / "models", model))
+        layers.append(load(root / "models", model))
     merged: dict[str, Any] = {}
     for layer in [*layers, rest]:
-        merged = _merge(merged, layer)
+        merged = merge(merged, layer)
     merged["experiment"] = experiment
     config = validate(merged, where=f"experiment {experiment}")
-    _check_folds(config)
+    _check_lists(config)
+    if model is not None:
+        check_sizes(config.model, config.patch.size_vox)
+    for name in config.models if model is None else ():
+        resolve(experiment, model=name, overrides=overrides, root=root)
     return config
-
-
-def lineage(experiment: str, folder: Path = CONFIG_DIR / "experiments") -> list[str]:
-    """`experiment` after the experiments that it extends, directly or not: the order in which their files are laid.
-
-    Raises ConfigError for an unknown experiment, and for one that extends itself.
-    """
-    names: list[str] = []
-    following: str | None = experiment
-    while following is not None:
-        if following in names:
-            raise ConfigError(f"experiments/{experiment}.yaml: extends itself by way of {', '.join(reversed(names))}")
-        names.insert(0, following)
-        following = _load(folder, following).get("extends")
-    return names
-
-
-def _overlay(folder: Path, experiment: str) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    for name in lineage(experiment, folder):
-        merged = _merge(merged, _load(folder, name))
-    merged.pop("extends", None)
-    return merged
 
 
 def validate(values: Mapping[str, Any], *, where: str) -> Config:
@@ -115,44 +93,18 @@ def validate(values: Mapping[str, Any], *, where: str) -> Config:
         raise ConfigError(f"{where}: {_explain(error, values)}") from None
 
 
-def _check_folds(config: Config) -> None:
+def _check_lists(config: Config) -> None:
+    values: tuple[Any, ...]
+    for key, values in (("models", config.models), ("folds", config.folds)):
+        twice = [value for value in values if values.count(value) > 1]
+        if twice:
+            raise ConfigError(f"{key}: {twice[0]} stands twice; its rows would count twice, keep one of them")
     count = config.dataset.split.folds
     for fold in config.folds:
         if not 0 <= fold < count:
             raise ConfigError(
                 f"folds: fold {fold} does not exist; dataset {config.dataset.name} has folds 0 to {count - 1}"
             )
-
-
-def _load(folder: Path, name: str) -> dict[str, Any]:
-    path = folder / f"{name}.yaml"
-    if not path.is_file():
-        known = sorted(p.stem for p in folder.glob("*.yaml"))
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise ConfigError(f"no {folder.name}/{name}.yaml in {folder.parent}; there are {', '.join(known)}{hint}")
-    return _read(path)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: expected a mapping of keys, got {type(values).__name__}")
-    return values
-
-
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        old = merged.get(key)
-        nested = isinstance(old, Mapping) and isinstance(value, Mapping) and key != "sources"
-        merged[key] = _merge(old, value) if nested else value  # type: ignore[arg-type]
-    return merged
 
 
 def _explain(error: ValidationError, values: Mapping[str, Any]) -> str:
@@ -213,7 +165,7 @@ def partial(values: Mapping[str, Any], section: type[Section] = Config, where: s
             raise ConfigError(f"{where}: unknown key {key}")
         annotation = field.annotation
         is_section = isinstance(annotation, type) and issubclass(annotation, Section)
-        if is_section and set(value) != set(annotation.model_fields):  # type: ignore[union-attr]
+        if is_section and isinstance(value, Mapping) and set(value) != set(annotation.model_fields):  # type: ignore[union-attr]
             fields[key] = partial(value, annotation, f"{where}: {key}")  # type: ignore[arg-type]
         else:
             fields[key] = _field(section, key, value, where)
@@ -225,8 +177,6 @@ def partial(values: Mapping[str, Any], section: type[Section] = Config, where: s
 
 
 def _field(section: type[Section], key: str, value: Any, where: str) -> Any:
-    from pydantic import TypeAdapter
-
     annotation: Any = section.model_fields[key].annotation
     try:
         return TypeAdapter(annotation).validate_python(value)
@@ -237,7 +187,7 @@ def _field(section: type[Section], key: str, value: Any, where: str) -> Any:
 
 
 def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
-    """`["train.epochs=3"]` to `{"train": {"epochs": 3}}`; values are YAML. Raises ConfigError without a `=`."""
+    """`["train.epochs=3"]` to `{"train": {"epochs": 3}}`; values are YAML. Raises ConfigError for another form."""
     nested: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
@@ -247,5 +197,10 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
         *path, last = key.strip().split(".")
         for part in path:
             target = target.setdefault(part, {})
-        target[last] = yaml.safe_load(text)
+            if not isinstance(target, dict):
+                raise ConfigError(f"--set {pair}: {part} was set to {target!r} before; give one of the two")
+        try:
+            target[last] = yaml.safe_load(text)
+        except (yaml.YAMLError, ValueError) as error:
+            raise ConfigError(f"--set {pair}: the value is no YAML: {' '.join(str(error).split())}") from None
     return nested

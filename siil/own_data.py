@@ -137,7 +137,7 @@ def _values(config: Config, verb: str) -> dict[str, Any]:
 
 
 def _up_to_date(config: Config, verb: str, digests: list[str], *, outputs: Sequence[Path]) -> bool:
-    """Were `outputs` made so, from inputs of these digests? If not, the record goes: it holds for no output made now."""
+    """Were `outputs` made so, from inputs of these digests? If not, the record goes: it is of other outputs."""
     record = run_path(outputs[0])
     if all(path.is_file() for path in (record, *outputs)):
         entry = json.loads(record.read_text(encoding="utf-8"))

@@ -26,7 +26,7 @@ from siil.errors import InputError
 
 PACKAGE = Path(__file__).resolve().parent
 RESEARCH_USE = "Research use only, not a medical device."
-_CONFIGURATION = ("siil.config", "siil.schema", "siil.pipeline")
+_CONFIGURATION = ("siil.config", "siil.layers", "siil.schema", "siil.sizes", "siil.pipeline")
 _VERSIONS = ("torch", "monai", "numpy", "SimpleITK", "nibabel", "pandas", "scikit-learn", "lightning-fabric")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from siil import config as configuration
+from siil import layers
 from siil.config import CONFIG_DIR, parse_overrides, partial, resolve, sections
 from siil.errors import ConfigError
 from siil.pipeline import STAGES
@@ -42,7 +42,7 @@ def test_later_layers_win():
 
 
 def test_the_default_experiment_is_the_one_that_config_yaml_names():
-    assert configuration.default_experiment() == "demo"
+    assert layers.default_experiment() == "demo"
 
 
 def test_an_unknown_key_names_the_nearest():
@@ -60,9 +60,33 @@ def test_a_fold_that_does_not_exist_is_refused():
         resolve("demo", overrides={"folds": [0, 7]})
 
 
+@pytest.mark.parametrize(("key", "values"), [("folds", [0, 1, 0]), ("models", ["siil", "unet", "siil"])])
+def test_what_stands_twice_in_a_list_is_refused(key, values):
+    with pytest.raises(ConfigError, match=rf"^{key}: {values[0]} stands twice"):
+        resolve("demo", overrides={key: values})
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"patch": {"size_vox": [0, 8, 16]}}, r"patch\.size_vox: .* at least 1, got \[0, 8, 16\]"),
+        ({"patch": {"size_vox": [64, 32, 33]}}, r"patch\.size_vox: pyramid needs sides that are multiples of 8"),
+        ({"patch": {"size_vox": [64, 32, 40]}, "models": ["siil", "unet", "swin_unetr"]}, "swin_unetr needs sides"),
+        ({"model": {"heads": 7}}, r"model\.heads: must divide model\.embed_dim 64, got 7"),
+        ({"model": {"widths": [16, 64]}}, r"model\.widths: pyramid has 3 stages"),
+        ({"model": {"widths": [0, 32, 64]}}, r"model\.widths: .* at least 1"),
+    ],
+)
+def test_sizes_of_which_no_network_can_be_made_are_refused_before_anything_runs(overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        resolve("demo", overrides=overrides)
+
+
 def test_an_unknown_experiment_lists_what_there_is():
     with pytest.raises(ConfigError, match=r"no experiments/demmo\.yaml .* did you mean demo\?"):
         resolve("demmo")
+    with pytest.raises(ConfigError, match=r"no experiments/5\.yaml"):
+        resolve(5)
 
 
 def test_an_experiment_may_not_change_its_dataset(tmp_path):
@@ -77,14 +101,14 @@ def test_an_experiment_extends_another():
     parent, child = resolve("demo"), resolve("ablation")
     assert child.models != parent.models  # its own
     assert child.train == parent.train  # of the demo
-    assert configuration.lineage("ablation") == ["demo", "ablation"]
+    assert layers.lineage("ablation") == ["demo", "ablation"]
 
 
 def test_an_experiment_that_extends_itself_is_refused(tmp_path):
     for name, parent in (("one", "two"), ("two", "one")):
         (tmp_path / f"{name}.yaml").write_text(f"extends: {parent}\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"experiments/one\.yaml: extends itself by way of one, two"):
-        configuration.lineage("one", tmp_path)
+        layers.lineage("one", tmp_path)
 
 
 def test_a_layer_that_is_no_yaml_is_refused_in_one_line(tmp_path):
@@ -123,6 +147,12 @@ def test_a_partial_configuration_is_checked():
         partial(values)
 
 
+@pytest.mark.parametrize("values", [{"dataset": 3}, {"dataset": "name"}, {"dataset": {"pap": [1]}}, {"train": None}])
+def test_a_section_that_is_no_mapping_is_refused(values):
+    with pytest.raises(ConfigError, match=r"--config: .*got"):
+        partial(values)
+
+
 def test_overrides_are_dotted_keys_with_yaml_values():
     assert parse_overrides(["train.epochs=3", "patch.size_vox=[8, 8, 8]"]) == {
         "train": {"epochs": 3},
@@ -130,3 +160,17 @@ def test_overrides_are_dotted_keys_with_yaml_values():
     }
     with pytest.raises(ConfigError, match="expected KEY=VALUE"):
         parse_overrides(["train.epochs"])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        (["inference.overlap=[1"], r"--set inference\.overlap=\[1: the value is no YAML"),
+        (["train.epochs=2001-13-45"], "--set train.epochs=2001-13-45: the value is no YAML: month"),
+        (["inference=3", "inference.overlap=.3"], r"--set inference\.overlap=\.3: inference was set to 3 before"),
+    ],
+)
+def test_an_override_that_cannot_be_read_is_refused_in_one_line(pairs, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        parse_overrides(pairs)
+    assert "\n" not in str(caught.value)

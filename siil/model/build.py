@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import nn
 
 from siil.anatomy import CLASSES
-from siil.errors import ConfigError
 from siil.model.attention import FeedForward, InstanceStack, PrototypeAttention, SelfAttention
 from siil.model.baselines import Baseline, segresnet, swin_unetr, unet
 from siil.model.decoder import SharedDecoder, TwoDecoders
@@ -16,6 +15,7 @@ from siil.model.ocpl import Ocpl
 from siil.model.siil import Siil
 from siil.model.tokens import InstanceMap, InstanceTokens, SemanticMap, SliceTokens
 from siil.schema.model import Model
+from siil.sizes import check_sizes
 
 
 def build_network(*, model: Model, patch_vox: tuple[int, int, int], spacing_mm: float) -> Network:
@@ -29,15 +29,15 @@ def build_network(*, model: Model, patch_vox: tuple[int, int, int], spacing_mm: 
     Raises:
         ConfigError: sizes that do not fit each other, naming the key.
     """
+    check_sizes(model, patch_vox)
     if model.name == "siil":
         return _siil(model, patch_vox, spacing_mm)
-    _check_baseline(model, patch_vox)
     make = {"unet": unet, "segresnet": segresnet, "swin_unetr": swin_unetr}[model.name]
     return Baseline(body=make(widths=model.widths, outputs=CLASSES + 1), classes=CLASSES)
 
 
 def _siil(model: Model, patch_vox: tuple[int, int, int], spacing_mm: float) -> Siil:
-    encoder = _encoder(model, patch_vox)
+    encoder = _encoder(model)
     embed, heads, channels = model.embed_dim, model.heads, model.token_channels
     slices, *side = (size // encoder.stride for size in patch_vox)
     side_vox = (side[0], side[1])
@@ -90,24 +90,8 @@ def _second_exchange(model: Model) -> PrototypeAttention | FeedForward:
     )
 
 
-def _encoder(model: Model, patch_vox: tuple[int, int, int]) -> ResNet10 | Pyramid:
-    stages = {"resnet10": 4, "pyramid": 3}[model.encoder]
-    if len(model.widths) != stages:
-        raise ConfigError(f"model.widths: {model.encoder} has {stages} stages, got {list(model.widths)}")
-    embed = model.embed_dim
-    if embed != model.widths[-1]:
-        raise ConfigError(f"model.embed_dim: must equal the last of model.widths, {model.widths[-1]}, got {embed}")
-    if embed % model.heads:
-        raise ConfigError(f"model.heads: must divide model.embed_dim {embed}, got {model.heads}")
-    if model.token_channels > embed:
-        raise ConfigError(f"model.token_channels: at most model.embed_dim {embed}, got {model.token_channels}")
-    encoder = ResNet10(widths=model.widths) if model.encoder == "resnet10" else Pyramid(widths=model.widths)
-    if any(size % encoder.deepest_stride for size in patch_vox):
-        raise ConfigError(
-            f"patch.size_vox: {model.encoder} needs sides that are multiples of {encoder.deepest_stride}, got "
-            f"{list(patch_vox)}"
-        )
-    return encoder
+def _encoder(model: Model) -> ResNet10 | Pyramid:
+    return ResNet10(widths=model.widths) if model.encoder == "resnet10" else Pyramid(widths=model.widths)
 
 
 def _decoder(model: Model, encoder: ResNet10 | Pyramid) -> nn.Module:
@@ -115,15 +99,3 @@ def _decoder(model: Model, encoder: ResNet10 | Pyramid) -> nn.Module:
     if model.decoder == "two":
         return TwoDecoders(inputs=inputs, skip_channels=skips, classes=CLASSES)
     return SharedDecoder(inputs=inputs, trunk=encoder.channels, skip_channels=skips, classes=CLASSES)
-
-
-def _check_baseline(model: Model, patch_vox: tuple[int, int, int]) -> None:
-    multiple = {"unet": 2 ** len(model.widths), "segresnet": 8, "swin_unetr": 32}[model.name]
-    # A patch of one voxel at the bottom leaves an instance norm nothing to normalise.
-    if any(size % multiple for size in patch_vox) or all(size == multiple for size in patch_vox):
-        raise ConfigError(
-            f"patch.size_vox: {model.name} needs sides that are multiples of {multiple}, not all equal to it, got "
-            f"{list(patch_vox)}"
-        )
-    if model.name == "segresnet" and model.widths[0] % min(8, model.widths[0]):
-        raise ConfigError(f"model.widths: segresnet needs a first width that is a multiple of 8, got {model.widths[0]}")

@@ -14,8 +14,10 @@ from siil.config import CONFIG_DIR, resolve
 from siil.errors import ConfigError
 from siil.losses.total import total_loss
 from siil.model.build import build_network
+from siil.model.encoder import Pyramid, ResNet10
 from siil.model.network import Network
 from siil.schema.model import Model
+from siil.sizes import MULTIPLES
 from tests.model.samples import PATCH, make_batch, make_loss, make_model
 
 BASELINES = ["unet", "segresnet", "swin_unetr"]
@@ -68,6 +70,10 @@ def test_every_shipped_model_is_built_for_the_demo(name: str) -> None:
 def test_sizes_that_do_not_fit_name_their_key(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build_network(model=make_model(**changes), patch_vox=PATCH, spacing_mm=3.0)
+
+
+def test_the_multiples_are_the_strides_of_the_encoders() -> None:
+    assert {"resnet10": ResNet10.deepest_stride, "pyramid": Pyramid.deepest_stride} == MULTIPLES
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def test_the_default_is_the_demo(tmp_path):
     [
         (["train={epoch: 3}"], "unknown key train.epoch; did you mean train.epochs?"),
         (["models=[silt]"], "did you mean siil?"),
+        (["experiment=5"], "no experiments/5.yaml"),
     ],
 )
 def test_a_wrong_configuration_is_refused_before_anything_runs(words, message, tmp_path):

@@ -17,11 +17,12 @@ os.environ.update(
 )
 
 from siil import config as configuration
+from siil import layers
 from siil.errors import SiilError
 from siil.pipeline import BY_NAME
 from siil.provenance import code_digest
 
-EXPERIMENT = config.get("experiment") or configuration.default_experiment()
+EXPERIMENT = str(config.get("experiment") or layers.default_experiment())
 OVERRIDES = {key: value for key, value in config.items() if key != "experiment"}
 
 
@@ -43,8 +44,6 @@ def settings(stage, model=None):
 
 
 CONFIG = resolved()
-for name in CONFIG.models:  # a wrong one is said now, not after hours
-    resolved(name)
 DATASET = CONFIG.dataset.name
 DATA = f"data/{DATASET}"
 RESULTS = f"results/{EXPERIMENT}"

@@ -7,7 +7,9 @@ Schemes:
     kfold: patients are dealt into folds, balanced by rare vertebrae, number of vertebrae and regions in view. Each
         fold is the testing list once and a share of the others is its validation list. If the release has a testing
         set of its own, this is the testing list of every fold, and the fold is its validation list.
-    official, lists: the release's own split (`lists`: the source's training.txt and testing.txt); one fold.
+    official: the release's own split; one fold.
+    lists: the source's training.txt and testing.txt; one fold. With one of them, the cases that it does not name are
+        the other; without any, patients are dealt as in kfold and `validation_fraction` of them are the testing list.
 """
 
 from __future__ import annotations
@@ -47,8 +49,11 @@ def make_folds(cases: Sequence[Case], *, settings: Split, rare: Sequence[str]) -
         DatasetError: too few patients, a case without a split, an empty list, or a patient in two lists.
     """
     ordered = sorted(cases, key=lambda case: case.case)
-    kfold = settings.scheme == "kfold"
-    made = _kfold(ordered, settings, rare) if kfold else [_official(ordered, settings, rare)]
+    if settings.scheme == "kfold":
+        made = _kfold(ordered, settings, rare)
+    else:
+        single = {"official": _official, "lists": _lists}[settings.scheme]
+        made = [single(ordered, settings, rare)]
     for number, fold in enumerate(made):
         check(fold, ordered, name=f"fold {number}")
     return made
@@ -61,7 +66,7 @@ def check(fold: Fold, cases: Iterable[Case], *, name: str) -> None:
     for which in LISTS:
         ids = getattr(fold, which)
         if not ids:
-            raise DatasetError(f"{name}: the {which} list is empty; give more patients or fewer folds")
+            raise DatasetError(f"{name}: the {which} list is empty; name cases in {which}.txt, give more patients, or fewer folds")
         for case in ids:
             other = seen.setdefault(patient[case], which)
             if other != which:
@@ -110,20 +115,47 @@ def _kfold(cases: Sequence[Case], settings: Split, rare: Sequence[str]) -> list[
 
 
 def _official(cases: Sequence[Case], settings: Split, rare: Sequence[str]) -> Fold:
-    groups = {which: [case for case in cases if case.split == which] for which in LISTS}
-    strange = [case.case for case in cases if case.split not in LISTS]
-    if strange and settings.scheme == "lists" and len(strange) < len(cases):
-        log.warning("%d cases are in no list of the source and left out (first: %s)", len(strange), strange[0])
-    elif strange:
+    strange = [case for case in cases if case.split not in LISTS]
+    if strange:
         raise DatasetError(
-            f"{len(strange)} cases are in no list of the source (first: {strange[0]}); expected training, validation "
-            "or testing; add them to a list, exclude them, or use split.scheme kfold"
+            f"{len(strange)} cases are in no list of the release (first: {strange[0].case}); expected training, "
+            "validation or testing; exclude them, or use split.scheme kfold"
         )
-    training, validation = groups["training"], groups["validation"]
+    groups = _groups(cases)
+    return _with_validation(groups["training"], groups["validation"], groups["testing"], settings, rare)
+
+
+def _lists(cases: Sequence[Case], settings: Split, rare: Sequence[str]) -> Fold:
+    """The user's own lists, and what they leave open."""
+    groups = _groups(cases)
+    training, testing = groups["training"], groups["testing"]
+    unlisted = [case for case in cases if case.split not in LISTS]
+    if training and testing:
+        if unlisted:
+            log.warning("%d cases are in no list and left out (first: %s)", len(unlisted), unlisted[0].case)
+    elif testing:
+        training = unlisted
+    elif training:
+        testing = unlisted
+    else:
+        log.warning("no training.txt and no testing.txt: the %d cases are dealt by split.seed", len(unlisted))
+        share = settings.validation_fraction
+        training, testing = _deal(unlisted, [1 - share, share], rare, settings.seed + 1)
+    return _with_validation(training, groups["validation"], testing, settings, rare)
+
+
+def _groups(cases: Sequence[Case]) -> dict[str, list[Case]]:
+    return {which: [case for case in cases if case.split == which] for which in LISTS}
+
+
+def _with_validation(
+    training: list[Case], validation: list[Case], testing: list[Case], settings: Split, rare: Sequence[str]
+) -> Fold:
+    """The fold; where there is no validation list, a share of the training cases becomes it."""
     if not validation:
         fraction = settings.validation_fraction
         training, validation = _deal(training, [1 - fraction, fraction], rare, settings.seed)
-    return _fold(training, validation, groups["testing"])
+    return _fold(training, validation, testing)
 
 
 def _fold(training: Iterable[Case], validation: Iterable[Case], testing: Iterable[Case]) -> Fold:

@@ -16,6 +16,7 @@ from tests.test_cases import case
 
 RARE = ("T13", "L6")
 OFFICIAL = Split(scheme="official", folds=1, validation_fraction=0.25, seed=0)
+LISTS = OFFICIAL.model_copy(update={"scheme": "lists"})
 
 
 def cohort(patients: int = 40, *, split: str = "") -> list:
@@ -121,9 +122,26 @@ def test_a_case_without_a_list_is_refused_by_official_and_left_out_by_lists(capl
     rows = [case("a", split="training"), case("b", split="training"), case("c", split="testing"), case("d")]
     with pytest.raises(DatasetError, match="1 cases are in no list"):
         folds.make_folds(rows, settings=OFFICIAL, rare=RARE)
-    fold = folds.make_folds(rows, settings=OFFICIAL.model_copy(update={"scheme": "lists"}), rare=RARE)[0]
+    fold = folds.make_folds(rows, settings=LISTS, rare=RARE)[0]
     assert "d" not in fold.training + fold.validation + fold.testing
     assert "left out (first: d)" in caplog.text
+
+
+@pytest.mark.parametrize("listed", ["training", "testing"])
+def test_with_one_list_of_the_user_the_other_scans_are_the_other_list(listed):
+    named, others = cohort(12, split=listed), [case(f"q{n}", patient=f"q{n}") for n in range(6)]
+    fold = folds.make_folds([*others, *named], settings=LISTS, rare=RARE)[0]
+    training = {*fold.training, *fold.validation}
+    assert (training if listed == "training" else set(fold.testing)) == {row.case for row in named}
+    assert (training if listed == "testing" else set(fold.testing)) == {row.case for row in others}
+
+
+def test_without_lists_the_users_patients_are_dealt(caplog):
+    rows = cohort(20)
+    fold = folds.make_folds(rows, settings=LISTS, rare=RARE)[0]
+    assert "no training.txt and no testing.txt" in caplog.text
+    assert sorted([*fold.training, *fold.validation, *fold.testing]) == sorted(row.case for row in rows)
+    assert fold == folds.make_folds(rows[::-1], settings=LISTS, rare=RARE)[0]
 
 
 def test_lists_come_back_from_files_with_windows_line_ends(tmp_path):

@@ -37,25 +37,28 @@ class Geometry:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any] | str) -> Geometry:
-        """The inverse of `to_json`; also takes the text of the file. Raises DatasetError when a key is missing."""
-        if isinstance(values, str):
-            values = json.loads(values)
-        assert not isinstance(values, str)
+        """The inverse of `to_json`; also takes the text of the file. Raises DatasetError when it is malformed."""
         try:
+            found = json.loads(values) if isinstance(values, str) else values
             return cls(
-                source=_grid(values["source"]),
-                working=_grid(values["working"]),
-                crop_corner_vox=_three(values["crop_corner_vox"]),
-                uncropped_shape_vox=_three(values["uncropped_shape_vox"]),
-                defects=tuple(values["defects"]),
+                source=_grid(found["source"]),
+                working=_grid(found["working"]),
+                crop_corner_vox=_three(found["crop_corner_vox"]),
+                uncropped_shape_vox=_three(found["uncropped_shape_vox"]),
+                defects=tuple(found["defects"]),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise DatasetError(f"geometry: {error} is missing or malformed; run the preprocess step again") from None
 
     @classmethod
     def read(cls, path: Path) -> Geometry:
-        """The geometry of a JSON file."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        """The geometry of a JSON file. Raises DatasetError when there is none."""
+        try:
+            return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise DatasetError(f"{path}: {error}; run the preprocess step again") from None
+        except DatasetError as error:
+            raise DatasetError(f"{path}: {error}") from None
 
 
 def _three(values: Any) -> tuple[int, int, int]:
@@ -66,7 +69,9 @@ def _three(values: Any) -> tuple[int, int, int]:
 def _grid(values: Mapping[str, Any]) -> Grid:
     sz, sy, sx = values["spacing_mm"]
     x, y, z = values["origin_mm"]
-    return Grid(_three(values["shape"]), (sz, sy, sx), (x, y, z), tuple(values["direction"]))
+    stored = values["stored"]
+    direction = tuple(values["direction"])
+    return Grid(_three(values["shape"]), (sz, sy, sx), (x, y, z), direction, None if stored is None else tuple(stored))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,14 @@ class Grid:
 
     shape: (Z, Y, X) voxels. spacing_mm: (Z, Y, X). origin_mm: (x, y, z) of voxel (0, 0, 0) in LPS.
     direction: ITK's 3 x 3 cosines, row by row; its columns are the directions of the x, y and z axes.
+    stored: the 4 x 4 matrix of the file, row by row, where its cosines had to be mended; written back as it came.
     """
 
     shape: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
     origin_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    stored: tuple[float, ...] | None = None
 
     @property
     def matrix(self) -> np.ndarray:
@@ -39,6 +41,11 @@ class Grid:
         matrix[:3, :3] = np.reshape(self.direction, (3, 3)) * np.array(self.spacing_mm[::-1])
         matrix[:3, 3] = self.origin_mm
         return matrix
+
+    @property
+    def header(self) -> np.ndarray:
+        """4 x 4, as `matrix`, for the header of a file on this grid: a viewer then lays it onto the scan exactly."""
+        return self.matrix if self.stored is None else np.reshape(self.stored, (4, 4))
 
     @property
     def orientation(self) -> str:

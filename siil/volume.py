@@ -16,6 +16,7 @@ import nibabel as nib
 import numpy as np
 
 from siil import defects, files
+from siil.errors import InputError
 from siil.grid import TO_LPS, Grid, Volume, from_sitk, match_mask, to_sitk
 
 __all__ = [
@@ -121,7 +122,7 @@ def write_volume(path: Path, volume: Volume) -> None:
         array = array.astype(np.int32)
     elif array.dtype == np.float16:
         array = array.astype(np.float32)
-    affine = TO_LPS @ volume.grid.matrix
+    affine = TO_LPS @ volume.grid.header
     image = nib.Nifti1Image(array.T, affine)
     image.set_qform(affine, code=1)
     image.set_sform(affine, code=1)
@@ -148,6 +149,9 @@ def _open(path: Path) -> Any:
         raise defects.refusal("damaged", path, _reason(error)) from None
     if not isinstance(image, nib.Nifti1Image):  # Nifti2Image is a subclass
         raise defects.refusal("not_nifti", path, type(image).__name__)
+    if image.get_data_dtype().kind not in "iufb":
+        kind = image.header.get_value_label("datatype")
+        raise InputError(f"{path}: expected one number per voxel, got {kind}; convert the original scan again")
     _check_zooms(start, image, path)
     return image
 
@@ -176,7 +180,8 @@ def _grid(image: Any, path: Path) -> tuple[Grid, list[str]]:
     ox, oy, oz = (TO_LPS @ image.affine)[:3, 3].tolist()
     x, y, z = (int(length) for length in shape)
     sx, sy, sz = spacing.tolist()
-    grid = Grid((z, y, x), (sz, sy, sx), (ox, oy, oz), tuple(cosines.ravel().tolist()))
+    stored = tuple((TO_LPS @ image.affine).ravel().tolist()) if repaired else None
+    grid = Grid((z, y, x), (sz, sy, sx), (ox, oy, oz), tuple(cosines.ravel().tolist()), stored)
     if sform and qform:
         notes += _two_forms(image, grid)
     return grid, notes

@@ -89,12 +89,14 @@ def preprocess(image: Volume, mask: Volume | None, *, settings: Preprocess, name
         moved, labels, grid = _aligned(image, mask, axes, settings)
     else:
         moved, labels, grid = oblique.resample(image, mask, spacing_mm=settings.spacing_mm, window_hu=_window(settings))
-    box = _crop_box(moved, labels, settings)
+    body = _crop_box(moved, settings)
+    box = body if labels is None else _around_labels(body, labels)
+    outside = [] if box == body else [defects.note("outside_body", "labels beyond it; the crop is widened by them")]
     corner = (box[0].start, box[1].start, box[2].start)
     cropped = np.ascontiguousarray(moved[box])
     x, y, z = (o + s.start * settings.spacing_mm for o, s in zip(grid.origin_mm, box[::-1], strict=True))
     working = Grid((cropped.shape[0], cropped.shape[1], cropped.shape[2]), grid.spacing_mm, (x, y, z))
-    said = tuple(dict.fromkeys([*image.repairs, *(mask.repairs if mask is not None else ())]))
+    said = tuple(dict.fromkeys([*image.repairs, *(mask.repairs if mask is not None else ()), *outside]))
     geometry = Geometry(image.grid, working, corner, grid.shape, said)
     made = Volume(np.ascontiguousarray(labels[box]), working) if labels is not None else None
     return Preprocessed(Volume(cropped, working), made, geometry, said)
@@ -134,8 +136,11 @@ def _aligned(
     return moved, labels, _covered(grid, plans, settings.spacing_mm)
 
 
-def _crop_box(image: np.ndarray, labels: np.ndarray | None, settings: Preprocess) -> tuple[slice, slice, slice]:
-    """The body and a margin of air; the mask is never cropped. The whole volume when no body is found."""
+Box = tuple[slice, slice, slice]
+
+
+def _crop_box(image: np.ndarray, settings: Preprocess) -> Box:
+    """The body and a margin of air. The whole volume when no body is found."""
     whole = tuple(slice(0, length) for length in image.shape)
     if not settings.crop_to_body:
         return whole[0], whole[1], whole[2]
@@ -149,10 +154,18 @@ def _crop_box(image: np.ndarray, labels: np.ndarray | None, settings: Preprocess
         others = tuple(other for other in range(3) if other != axis)
         used = np.flatnonzero(body.any(others))
         low, high = int(used[0]) * step - margin, (int(used[-1]) + 1) * step + margin
-        if labels is not None and labels.any():
-            marked = np.flatnonzero(labels.any(others))
-            low, high = min(low, int(marked[0])), max(high, int(marked[-1]) + 1)
         spans.append(slice(max(0, low), min(image.shape[axis], high)))
+    return spans[0], spans[1], spans[2]
+
+
+def _around_labels(box: Box, labels: np.ndarray) -> Box:
+    """The box, widened where it must be to hold every label: the truth is never cropped."""
+    if not labels.any():
+        return box
+    spans = []
+    for axis, span in enumerate(box):
+        marked = np.flatnonzero(labels.any(tuple(other for other in range(3) if other != axis)))
+        spans.append(slice(min(span.start, int(marked[0])), max(span.stop, int(marked[-1]) + 1)))
     return spans[0], spans[1], spans[2]
 
 

@@ -194,8 +194,10 @@ def test_the_crop_leaves_out_air_and_a_thin_table_but_no_body_and_no_mask():
     assert x <= 10
     assert 22 <= x + width < 30
     assert made.geometry.uncropped_shape_vox == (20, 32, 32)
+    assert made.geometry.defects == ()
     mask[4, 31, 31] = 21  # far outside of the body
     made = preprocess.preprocess(Volume(array, grid), Volume(mask, grid), settings=scans.SETTINGS)
+    assert made.geometry.defects[0].startswith("outside_body")  # prediction, without a mask, would not see it
     assert volume.labels_present(made.mask.array) == {20, 21}
 
 

@@ -46,14 +46,17 @@ class Slab:
             known = self.localisation
             self.localisation = answer.localisation if known is None else torch.maximum(known, answer.localisation)
 
-    def advance(self, slices: int) -> tuple[Tensor, Tensor]:
-        """Hand out the first `slices` slices (spine, classes) and move the slab on by as many."""
-        done = self.sums[:, :slices].clone()
-        kept = self.sums[:, slices:].clone()
-        self.sums.zero_()
-        self.sums[:, : kept.shape[1]] = kept
+    def finished(self, slices: int) -> tuple[Tensor, Tensor]:
+        """The first `slices` slices (spine, classes), to be read before the slab moves on."""
+        return self.sums[0, :slices], self.sums[1:, :slices]
+
+    def advance(self, slices: int) -> None:
+        """Move the slab on by `slices` slices, a map at a time: no second slab is made."""
+        for sums in self.sums:
+            kept = sums[slices:].clone()
+            sums.zero_()
+            sums[: len(kept)] = kept
         self.localisation = None
-        return done[0], done[1:]
 
 
 class Gather:

@@ -1,9 +1,9 @@
 """The sliding window: a network that sees patches, applied to a whole scan (method.md, section 12).
 
 From a normalised volume on the working grid (Z, Y, X) to a Posterior. Windows overlap and their *probabilities* are
-averaged with weights that fall towards a window's border. Memory is bounded by the active slab: accumulators hold K
-classes for one patch height of slices only; as soon as no later window touches a slice, it is turned into the
-sparse form (inference/accumulate.py). The network is called in eval() with the image alone.
+averaged with weights that fall towards a window's border. Memory does not grow with the scan's length but for the
+sparse result: sums of K classes are held for one patch height of slices only (4 bytes x (K + 1) x patch z x Y x X); as
+soon as no later window touches a slice, it is turned into the sparse form (inference/accumulate.py). The network is called in eval() with the image alone.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ def slide(
                 for axes in _FLIPS if flip else _FLIPS[:1]:
                     slab.add(_answer(network, inputs, axes, activation, gather), batch, len(_FLIPS) if flip else 1)
             gather.row(start, weights[0], slab.localisation)
-            gather.finish(start, *slab.advance(min(following - start, patch[0])))
+            done = min(following - start, patch[0])
+            gather.finish(start, *slab.finished(done))
+            slab.advance(done)
     return gather.posterior()
 
 

@@ -1,7 +1,7 @@
 """Cases in memory for training: image, labels and the weights of patch centres, bounded by an LRU limit.
 
-Arrays are (Z, Y, X) on the working grid: images int16 HU, labels uint8 internal indices, pap float16 relative to its
-largest value (5 bytes a voxel in all), with running sums over rows, so that drawing a centre costs two short searches.
+Arrays are (Z, Y, X) on the working grid: images int16 HU, labels uint8 internal indices, pap float32 relative to its
+largest value (7 bytes a voxel in all), with running sums over rows, so that drawing a centre costs two short searches.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from siil.errors import DatasetError
 class CaseArrays:
     """One case in memory.
 
-    weights: [Z, Y, X] float16, pap over its largest value. cumulative: [Z * Y] float64, running sums of pap over rows.
+    weights: [Z, Y, X] float32, pap over its largest value. cumulative: [Z * Y] float64, running sums of pap over rows.
     """
 
     case: str
@@ -57,7 +57,7 @@ def make_case(case: str, *, image: np.ndarray, labels: np.ndarray, pap: np.ndarr
     top = float(pap.max()) if pap.size else 0.0
     if not np.isfinite(pap).all() or top <= 0 or pap.min() < 0:
         raise DatasetError(f"case {case}: pap must be finite, not negative and not all zero; run the pap step again")
-    weights = (pap / top).astype(np.float16)
+    weights = (pap / top).astype(np.float32)
     cumulative = np.cumsum(weights.sum(axis=2, dtype=np.float64).ravel())
     return CaseArrays(case, image, labels, weights, cumulative)
 

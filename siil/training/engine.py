@@ -1,7 +1,8 @@
 """The training loop: one function on one screen, over Lightning Fabric (devices, precision, processes).
 
 A step's batch, learning rate and phase are functions of its number alone (patches.py, schedule.py), and last.ckpt holds
-everything else, so an interrupted training ends exactly like an uninterrupted one. The best weights are chosen by
+everything else, so an interrupted training ends exactly like an uninterrupted one (on CPUs to the bit; on a GPU the
+order of some sums is not fixed). The best weights are chosen by
 `validate` on validation cases, never on the test set (method.md, section 11).
 """
 

@@ -18,11 +18,18 @@ def test_resnet10_has_stride_4_and_skips_at_strides_2_and_1() -> None:
 
 
 def test_the_pyramid_has_stride_2_and_sees_further_than_its_convolutions() -> None:
-    encoder = Pyramid(widths=(4, 6, 8)).double()
+    encoder = Pyramid(widths=(4, 6, 32)).double()
     image = torch.randn(1, 1, 64, 16, 16, dtype=torch.float64, requires_grad=True)
     F, skips = encoder(image)
-    assert F.shape == (1, 8, 32, 8, 8)
+    assert F.shape == (1, 32, 32, 8, 8)
     assert skips[0].shape == (1, 4, 64, 16, 16)
+    for module in encoder.modules():  # a norm sees the whole map: without it the convolutions alone are left
+        if isinstance(module, InstanceNorm):
+            module.forward = lambda x: x  # type: ignore[method-assign]
+    F, _ = encoder(image)
+    (seen,) = torch.autograd.grad(F[0, :, 16, 4, 4].sum(), image)
+    rows = seen.abs().amax(dim=(0, 1, 3, 4)).nonzero()
+    assert rows.max() - rows.min() > 48  # its convolutions at strides 1 and 2 alone would see 21
 
 
 def test_the_norm_is_an_affine_instance_norm() -> None:

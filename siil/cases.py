@@ -59,8 +59,11 @@ def write_cases(path: Path, cases: Iterable[Case]) -> None:
 
 
 def read_cases(path: Path) -> list[Case]:
-    """The cases of a TSV written by `write_cases`, in its order."""
-    frame = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    """The cases of a TSV written by `write_cases`, in its order. Raises DatasetError for any other file."""
+    try:
+        frame = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: no table of cases ({error}); run the index step again") from None
     missing = {field.name for field in fields(Case)} - set(frame.columns)
     if missing:
         raise DatasetError(f"{path}: columns {sorted(missing)} are missing; run the index step again")

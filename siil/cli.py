@@ -26,7 +26,10 @@ from siil.errors import ConfigError, SiilError
 from siil.pipeline import BY_NAME, OWN_VERBS, VERBS
 
 log = logging.getLogger("siil")
-_MENDABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
+_MENDABLE = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
+)
 app = typer.Typer(
     name="siil",
     help="SIIL: labels and segments every vertebra in a CT scan. Research use only, not a medical device.",
@@ -114,22 +117,25 @@ def main() -> None:
         _register(verb)
     try:
         app()
-    except SiilError as error:
-        _refuse(str(error))
     except BrokenPipeError:
         sys.exit(1)
-    except OSError as error:
-        if error.errno in _MENDABLE:
-            _refuse(f"{error.filename or 'writing'}: {error.strerror}; make room or give a folder that can be written")
-        raise
-    except Exception:
+    except Exception as error:
+        line = message(error)
+        if line is not None:
+            _refuse(line)
         if _logs_to_file():
             log.exception("a bug, not a mistake of yours")
         raise
 
 
-def _refuse(message: str) -> None:
-    line = " ".join(message.split())
+def message(error: Exception) -> str | None:
+    """The one line for an error that the user can mend; None for a bug."""
+    if isinstance(error, OSError) and error.errno in _MENDABLE:
+        return f"{error.filename or 'writing'}: {error.strerror}; make room or give a folder that can be written"
+    return " ".join(str(error).split()) if isinstance(error, SiilError) else None
+
+
+def _refuse(line: str) -> None:
     if _logs_to_file():
         log.error("ERROR: %s", line)
     print(f"ERROR: {line}", file=sys.stderr)

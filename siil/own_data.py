@@ -19,7 +19,6 @@ from siil import config as configuration
 from siil import files
 from siil.cases import Case, read_cases
 from siil.config import Config
-from siil.errors import SiilError
 from siil.folds import read_list
 from siil.pipeline import BY_NAME
 from siil.progress import track
@@ -71,14 +70,18 @@ def prepare(config: Config) -> Path:
 
 
 def run(steps: Callable[[Config, str], None], arguments: Sequence[str] | None = None) -> None:
-    """Run `steps` as a program: log lines on standard error, one `ERROR:` line and exit code 2 for a SiilError."""
+    """Run `steps` as a program: log on standard error, one `ERROR:` line and exit code 2 for what the user can mend."""
+    from siil.cli import message
     from siil.get_config import get_config
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True)
     try:
         steps(*get_config(arguments))
-    except SiilError as error:
-        sys.stderr.write(f"ERROR: {' '.join(str(error).split())}\n")
+    except Exception as error:
+        line = message(error)
+        if line is None:
+            raise
+        sys.stderr.write(f"ERROR: {line}\n")
         sys.exit(2)
 
 

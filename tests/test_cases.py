@@ -35,6 +35,15 @@ def test_an_empty_table_is_refused(tmp_path):
         write_cases(tmp_path / "cases.tsv", [])
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"a\tb\nc\td\te\n", None])
+def test_what_is_no_table_is_refused_in_one_line(tmp_path, content):
+    if content is not None:
+        (tmp_path / "cases.tsv").write_bytes(content)
+    with pytest.raises(DatasetError, match=r"cases\.tsv: .*run the index step again") as caught:
+        read_cases(tmp_path / "cases.tsv")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_table_without_its_columns_is_refused(tmp_path):
     (tmp_path / "cases.tsv").write_text("case\tpatient\na\ta\n")
     with pytest.raises(DatasetError, match="run the index step again"):

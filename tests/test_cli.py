@@ -29,6 +29,8 @@ def stage(*, config: Config, output: Annotated[Path, typer.Option(help="where")]
         raise InputError(f"{output}: expected good,\n got bad")
     if output.name == "bug":
         raise ZeroDivisionError
+    if output.is_absolute():
+        output.mkdir()
     if output.name == "full":
         raise OSError(28, "No space left on device", str(output))
 
@@ -79,6 +81,19 @@ def test_an_error_of_the_user_is_one_line_and_exit_2(run, capsys):
 def test_a_full_disk_is_one_line_and_exit_2(run, capsys):
     assert run("--output", "full") == 2
     assert "ERROR: full: No space left on device" in capsys.readouterr().err
+
+
+def test_an_output_that_is_no_folder_is_one_line_and_exit_2(run, capsys, tmp_path):
+    (tmp_path / "file").touch()
+    assert run("--output", "x", "--log", str(tmp_path / "file" / "deep" / "log")) == 2
+    assert run("--output", str(tmp_path / "file" / "folder")) == 2
+    assert run("--output", str(tmp_path / "file")) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("ERROR")]
+    assert [line.partition(": ")[2].partition(";")[0] for line in lines] == [
+        f"{tmp_path}/file/deep: Not a directory",
+        f"{tmp_path}/file/folder: Not a directory",
+        f"{tmp_path}/file: File exists",
+    ]
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch, run, tmp_path):

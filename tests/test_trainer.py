@@ -1,4 +1,5 @@
 import hashlib
+import logging
 import os
 import shutil
 import subprocess
@@ -120,6 +121,15 @@ def test_a_folder_without_scans_is_one_line_and_exit_2(tmp_path: Path) -> None:
     assert len(errors) == 1
     assert "empty" in errors[0] or "img" in errors[0]
     assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_one_line_and_exit_2(folder: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
+    Path("data").write_text("a file where the folder should be")
+    with pytest.raises(SystemExit) as end:
+        own_data.run(own_data.train, ["--data_path", str(folder), *OPTIONS])
+    assert end.value.code == 2
+    assert "ERROR: data/raw: Not a directory" in capsys.readouterr().err
 
 
 def test_the_trainer_writes_weights_for_the_tester(folder: Path) -> None:

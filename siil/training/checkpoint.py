@@ -104,7 +104,7 @@ class Checkpoint:
                 "rng_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             }
             with files.atomic(self.path) as temporary:
-                torch.save(state, temporary)
+                _write(temporary, state)
         fabric.barrier()
 
     def resume(self, *, fabric: Fabric, network: nn.Module, optimizer: Optimizer) -> Progress:
@@ -139,6 +139,15 @@ class Checkpoint:
         self.path.rename(aside)
         log.warning("%s is set aside as %s: %s; training starts from scratch", self.path, aside.name, reason)
         return None
+
+
+def _write(path: Path, state: dict[str, Any]) -> None:
+    """torch.save that says of a full disk what the system said; torch itself raises an error of its own after that."""
+    with path.open("wb") as stream:
+        try:
+            torch.save(state, stream)
+        except RuntimeError as error:
+            raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
 
 
 def _free_name(path: Path) -> Path:

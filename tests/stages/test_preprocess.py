@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from siil import config as configuration
 from siil import volume
+from siil.errors import DatasetError
 from siil.geometry import Geometry
 from siil.preprocess import undo_labels
 from siil.stages.preprocess import preprocess
@@ -54,3 +56,12 @@ def test_it_gives_the_same_bytes_again(tmp_path):
     one, two = run(tmp_path, "one"), run(tmp_path, "two")
     for name in ("img/a.nii.gz", "msk/a.nii.gz", "geometry/a.json"):
         assert (one / name).read_bytes() == (two / name).read_bytes()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", '"source"', '{"source": {"spacing_mm": [1, 2]}}', None])
+def test_a_geometry_that_is_missing_or_malformed_is_refused_by_name(tmp_path, text):
+    path = tmp_path / "a.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(DatasetError, match=r"a\.json: .*run the preprocess step again"):
+        Geometry.read(path)

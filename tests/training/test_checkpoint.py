@@ -1,5 +1,6 @@
 import logging
 import pickle
+import resource
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,21 @@ def test_the_file_holds_tensors_and_plain_values_only(tmp_path: Path, parts) -> 
     resumed = checkpoint.resume(**parts)
     assert (resumed.step, resumed.history, resumed.sums) == (4, progress.history, progress.sums)
     assert torch.equal(resumed.best_weights["a"], torch.ones(2))
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+@pytest.mark.parametrize("room", [0, 3_000_000])
+def test_where_there_is_no_room_the_systems_error_comes_through(tmp_path: Path, parts, room: int) -> None:
+    checkpoint = Checkpoint(tmp_path / "last.ckpt", "d", 10)
+    checkpoint.save(Progress(step=4), **parts)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            checkpoint.save(Progress(best_weights={name: torch.ones(500_000) for name in "ab"}), **parts)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert checkpoint.resume(**parts).step == 4  # the file before is kept
     assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from siil import anatomy, defects, volume
 from siil.datasets import manifest, registry
-from siil.datasets.layout import Found, case_id, stem
+from siil.datasets.layout import Found, case_id, check_name, stem
 from siil.errors import DatasetError, SiilError
 from siil.preprocess import check_size
 from siil.schema.dataset import Preprocess
@@ -59,6 +59,7 @@ def check_scan(found: Found, *, settings: Preprocess, needs_mask: bool) -> list[
     only_mask = found.mask == found.image
     said: list[Problem] = []
     try:
+        check_name(found)
         grid = volume.read_grid(found.image)
         image = None
         if not only_mask:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from siil import anatomy, defects, volume
 from siil.cases import Case
-from siil.datasets.layout import Found
+from siil.datasets.layout import Found, check_name
 from siil.errors import DatasetError, InputError
 from siil.progress import track
 
@@ -93,6 +93,7 @@ def _row(scan: Indexed) -> Case | InputError:
     found = scan.found
     assert found.mask is not None
     try:
+        check_name(found)
         grid = volume.read_grid(found.image)
         mask = volume.read_mask(found.mask)
         matched = volume.match_mask(grid, mask, found.mask)

@@ -49,6 +49,13 @@ def test_trees_of_releases_and_single_files_are_checked(tmp_path, capsys):
     assert capsys.readouterr().out == "11 scans: nothing wrong\n"
 
 
+def test_a_name_that_the_pipeline_refuses_is_said(tmp_path, capsys):
+    pair(tmp_path, "a b")
+    with pytest.raises(DatasetError, match="1 of 1 scans cannot be used: a b"):
+        check(config=CONFIG, paths=[tmp_path / "mine"])
+    assert "expected a file name of letters A to Z" in capsys.readouterr().out
+
+
 def test_a_path_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="expected a file or a folder"):
         check(config=CONFIG, paths=[tmp_path / "no"])

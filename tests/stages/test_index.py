@@ -130,6 +130,20 @@ def test_two_names_that_give_one_id_are_refused(tmp_path):
         data.fetch_and_index(custom(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["a b", "wirbelsäule", "scan(1)", "a'b", "_ct"])
+def test_a_name_that_the_workflow_cannot_carry_is_refused_unless_excluded(tmp_path, name):
+    for number, stem in enumerate(("1.3.6_x-y+z", name)):
+        scans.write_pair(tmp_path / f"mine/img/{stem}.nii.gz", tmp_path / f"mine/msk/{stem}.nii.gz", seed=number)
+    with pytest.raises(
+        DatasetError, match=r"expected a file name of letters A to Z, digits and \. _ \+ - only"
+    ) as caught:
+        data.fetch_and_index(custom(tmp_path))
+    assert f"{name}.nii.gz" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    rows = read_cases(data.fetch_and_index(custom(tmp_path, exclude=(name.removesuffix("_ct"),))))
+    assert [row.case for row in rows] == ["1_3_6_x-y+z"]
+
+
 def test_a_manifest_of_another_source_is_refused():
     full = data.dataset()
     manifest.write_manifest(Path("data/raw/other.tsv"), [])

@@ -18,6 +18,7 @@ os.environ.update(
 
 from siil import config as configuration
 from siil import layers
+from siil.datasets.layout import CASE
 from siil.errors import SiilError
 from siil.pipeline import BY_NAME
 from siil.provenance import code_digest
@@ -60,7 +61,7 @@ wildcard_constraints:
     source="|".join(CONFIG.dataset.sources),
     model="|".join(CONFIG.models),
     fold=r"\d+",
-    case=r"[A-Za-z0-9_+-]+",
+    case=CASE,
 
 
 def own_files(wildcards):

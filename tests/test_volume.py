@@ -84,6 +84,16 @@ def test_true_hu_with_much_bone_is_not_taken_for_an_offset(tmp_path):
     assert words(read) == []
 
 
+@pytest.mark.parametrize(
+    ("dtype", "said"), [([("R", "u1"), ("G", "u1"), ("B", "u1")], "RGB"), (np.complex64, "complex64")]
+)
+def test_colours_and_complex_numbers_are_refused(tmp_path, dtype, said):
+    path = scans.save(tmp_path / "a.nii.gz", np.zeros((12, 14, 16), dtype))
+    for read in (volume.read_image, volume.read_mask, volume.read_volume):
+        with pytest.raises(InputError, match=rf"a\.nii\.gz: expected one number per voxel, got {said}"):
+            read(path)
+
+
 def test_cosines_slightly_off_are_mended_and_said_and_more_is_refused(tmp_path):
     affine = np.diag([3.0, 3, 3, 1])
     affine[0, 1] = 3 * 0.004

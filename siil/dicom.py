@@ -1,9 +1,9 @@
 """A CT series in DICOM, as a folder or a zip, to a volume in HU.
 
 Beside `volume` for scans that are no NIfTI. Localizers, scouts, reports and secondary captures are skipped; of several
-series the one with the most slices is taken, and that is said. A missing slice, a gantry tilt and two equally long
-series are refused. Only geometry and pixels are read: no patient identifier reaches a log, a message or an output.
-Compressed transfer syntaxes are decoded by pylibjpeg.
+series the one with the most slices is taken, and that is said. A missing slice, a gantry tilt, slices of different
+pixel spacing and two equally long series are refused. Only geometry and pixels are read: no patient identifier reaches
+a log, a message or an output. Compressed transfer syntaxes are decoded by pylibjpeg.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pydicom
@@ -39,14 +38,19 @@ _TAGS = [
 _CT = "1.2.840.10008.5.1.4.1.1.2"
 _ENHANCED_CT = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
 _TILT = 1e-2
-"""Slices may run off their normal by this much (0.6 degrees) before it counts as a gantry tilt."""
+"""Slices may run off their normal by this much (0.6 degrees) before it counts as a gantry tilt, and their cosines may
+differ by this much before they count as two stacks: exports round and drift."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What places one slice: cosines of its rows and columns (LPS), its corner and pixel spacing (row, column), mm."""
+    """What places one slice: cosines of its rows and columns (LPS), its corner and pixel spacing (row, column), mm.
+
+    series: its SeriesInstanceUID, rows and columns, which are the same in all slices of a series.
+    """
 
     path: Path
+    series: tuple[str, int, int]
     orientation: np.ndarray
     position_mm: np.ndarray
     spacing_mm: tuple[float, float]
@@ -69,7 +73,8 @@ def read_series(path: Path) -> Volume:
     """Read the CT series in a folder (searched to its depths) or a zip as int16 HU.
 
     Raises:
-        InputError: no CT series, two of equal length, a missing or double slice, a gantry tilt, damaged pixels.
+        InputError: no CT series, two of equal length, a missing or double slice, slices that lie or measure
+            differently, damaged pixels.
     """
     with _folder(Path(path)) as folder, _quiet():
         slices, notes = _choose(folder, path)
@@ -129,7 +134,7 @@ def _quiet() -> Iterator[None]:
 
 def _choose(folder: Path, path: Path) -> tuple[list[Slice], list[str]]:
     """The slices of the longest series, and notes on what was left out."""
-    series: dict[tuple[Any, ...], list[Slice]] = {}
+    stacks: list[list[Slice]] = []
     others = 0
     inside = folder.resolve()
     for file in sorted(folder.rglob("*")):
@@ -145,12 +150,10 @@ def _choose(folder: Path, path: Path) -> tuple[list[Slice], list[str]]:
         if found is None:
             others += 1
             continue
-        place = tuple(np.round(found.orientation, 3).tolist())
-        key = (str(header.get("SeriesInstanceUID", "")), header.Rows, header.Columns, place)
-        series.setdefault(key, []).append(found)
-    if not series:
+        _stack(found, stacks)
+    if not stacks:
         raise InputError(f"{path}: expected a CT series in DICOM, got {others} other DICOM files; give the CT's folder")
-    lengths = sorted((len(group) for group in series.values()), reverse=True)
+    lengths = sorted((len(stack) for stack in stacks), reverse=True)
     if lengths[0] < 2:
         raise InputError(f"{path}: expected a CT series of several slices, got single ones; give the whole series")
     if len(lengths) > 1 and lengths[1] == lengths[0]:
@@ -161,7 +164,17 @@ def _choose(folder: Path, path: Path) -> tuple[list[Slice], list[str]]:
     if len(lengths) > 1:
         rest = ", ".join(str(length) for length in lengths[1:6])
         notes.append(f"other_series: the series of {lengths[0]} slices is used, not those of {rest}")
-    return max(series.values(), key=len), notes
+    return max(stacks, key=len), notes
+
+
+def _stack(found: Slice, stacks: list[list[Slice]]) -> None:
+    """Put the slice to the first stack of its series and direction, or begin one."""
+    for stack in stacks:
+        first = stack[0]
+        if found.series == first.series and np.abs(found.orientation - first.orientation).max() < _TILT:
+            stack.append(found)
+            return
+    stacks.append([found])
 
 
 def _slice(header: pydicom.Dataset, file: Path, path: Path) -> Slice | None:
@@ -177,15 +190,21 @@ def _slice(header: pydicom.Dataset, file: Path, path: Path) -> Slice | None:
         orientation = np.array(header.ImageOrientationPatient, float)
         position = np.array(header.ImagePositionPatient, float)
         row, column = (float(value) for value in header.PixelSpacing)
+        series = (str(header.get("SeriesInstanceUID", "")), int(header.Rows), int(header.Columns))
     except (AttributeError, TypeError, ValueError):
         return None
     if orientation.shape != (6,) or position.shape != (3,):
         return None
-    return Slice(file, orientation, position, (row, column))
+    return Slice(file, series, orientation, position, (row, column))
 
 
 def _ordered(slices: list[Slice], path: Path) -> tuple[list[Slice], float]:
     """Slices along their normal and the distance between them, mm."""
+    spacings = np.array([one.spacing_mm for one in slices])
+    low, high = spacings.min(axis=0), spacings.max(axis=0)
+    if (high - low > 1e-3 * low).any():
+        got = " to ".join(f"{row:g} x {column:g}" for row, column in (low, high))
+        raise InputError(f"{path}: expected one pixel spacing in a series, got {got} mm; give one reconstruction")
     normal = slices[0].normal
     ordered = sorted(slices, key=lambda one: float(one.position_mm @ normal))
     steps = np.diff([one.position_mm @ normal for one in ordered])
@@ -212,9 +231,9 @@ def _pixels(slices: list[Slice], path: Path) -> np.ndarray:
         try:
             header = pydicom.dcmread(one.path)
             plane = header.pixel_array
+            slope, intercept = float(header.get("RescaleSlope") or 1), float(header.get("RescaleIntercept") or 0)
         except Exception as error:  # decoders raise whatever they like on damaged pixels
             raise InputError(f"{path}: cannot decode {one.path.name} ({type(error).__name__}); copy it again") from None
-        slope, intercept = float(header.get("RescaleSlope", 1)), float(header.get("RescaleIntercept", 0))
         if array is None:
             array = np.empty((len(slices), *plane.shape), np.int16)
         array[number] = np.clip(np.rint(plane * np.float32(slope) + np.float32(intercept)), -32768, 32767)

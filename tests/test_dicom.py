@@ -136,6 +136,35 @@ def test_a_coronal_series_keeps_its_place(tmp_path):
     np.testing.assert_array_equal(read.array[5], plane(5))
 
 
+def test_slices_whose_cosines_jitter_are_one_series(tmp_path):
+    for number in range(6):
+        off = 5.1e-4 if number % 2 else 4.9e-4
+        write_slice(tmp_path, number, ImageOrientationPatient=[1, off, 0, -off, 1, 0])
+    read = dicom.read_series(tmp_path)
+    assert read.array.shape == (6, 10, 12)
+    assert not any(repair.startswith("other_series") for repair in read.repairs)
+
+
+def test_slices_of_another_direction_are_another_stack(series):
+    for number in range(3):
+        turned = {"ImageOrientationPatient": [1, 0, 0, 0, 0, -1], "ImagePositionPatient": [-7, 4 * number, 50]}
+        write_slice(series / "coronal", number, **turned)
+    read = dicom.read_series(series)
+    assert read.array.shape[0] == 6
+    assert read.repairs[0].startswith("other_series")
+
+
+def test_slices_of_another_pixel_spacing_are_refused(series):
+    write_slice(series / "deeper", 5, PixelSpacing=[2, 1.6])
+    with pytest.raises(InputError, match=r"one pixel spacing in a series, got 2 x 1.5 to 2 x 1.6 mm"):
+        dicom.read_series(series)
+
+
+def test_a_pixel_spacing_that_differs_by_rounding_is_read(series):
+    write_slice(series / "deeper", 5, PixelSpacing=[2, 1.5005])
+    assert dicom.read_series(series).array.shape[0] == 6
+
+
 def test_several_frames_in_a_file_are_refused(series):
     write_slice(series, 50, NumberOfFrames=4, PixelData=b"\0" * 960)
     with pytest.raises(InputError, match="several frames"):
@@ -154,6 +183,22 @@ def test_a_forgotten_intercept_is_mended_and_said(tmp_path):
     read = dicom.read_series(tmp_path)
     assert [repair.split(":")[0] for repair in read.repairs] == ["offset_1024"]
     np.testing.assert_array_equal(read.array[0], plane(0))
+
+
+@pytest.mark.parametrize("name", ["Rows", "Columns"])
+def test_a_header_without_the_size_is_no_slice(series, name):
+    path = write_slice(series, 60)
+    header = pydicom.dcmread(path)
+    delattr(header, name)
+    header.save_as(path)
+    assert dicom.read_series(series).array.shape[0] == 6
+
+
+def test_an_empty_rescale_is_as_none_at_all(tmp_path):
+    for number in range(6):
+        pixels = plane(number).tobytes()
+        write_slice(tmp_path, number, RescaleSlope=None, RescaleIntercept=None, PixelRepresentation=1, PixelData=pixels)
+    np.testing.assert_array_equal(dicom.read_series(tmp_path).array[2], plane(2))
 
 
 def test_no_series_at_all_is_refused(tmp_path):

@@ -6,16 +6,20 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from siil import config, files, volume
+from siil.anatomy import indices_to_codes
 from siil.errors import InputError, SiilError
 from siil.grid import Grid, Volume
 from siil.model.build import build_network
-from siil.model.weights import Weights, save_weights
+from siil.model.weights import Weights, load_network, save_weights
 from siil.preprocess import preprocess
 from siil.stages import test as stage  # the name alone would be collected
+from tests.inference import spines
+from tests.training.test_validation import Reader
 
 CONFIG = config.resolve("demo", model="siil")
 PATCH = (32, 16, 16)
@@ -35,11 +39,29 @@ def weights(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
+def reading(monkeypatch) -> None:
+    """Whatever the weights file holds, the network reads a vertebra's label off its brightness in `spine`."""
+    monkeypatch.setattr("siil.model.weights.load_network", lambda path: (Reader(), load_network(path)[1]))
+
+
+def spine() -> tuple[np.ndarray, np.ndarray]:
+    """HU and VerSe codes (Z, Y, X) in LPS of T12 to L3 at 3 mm, in fat with air in front."""
+    truth = spines.tube(["T12", "L1", "L2", "L3"], spacing_mm=3.0).truth
+    image = np.where(truth > 0, 200 + 20 * truth.astype(np.int16), -100).astype(np.int16)
+    image[:, 0] = -1000
+    return image, indices_to_codes(truth)
+
+
+def to_pir(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array[::-1, :, ::-1].transpose(2, 0, 1))
+
+
+@pytest.fixture
 def case(tmp_path) -> tuple[Path, Path]:
-    """A preprocessed case: image and geometry on disk. The input is PIR with 2 x 1.5 x 1.5 mm."""
+    """A preprocessed case: image and geometry on disk. The input is PIR."""
     turned = (0.0, 0.0, -1.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
-    noise = np.random.default_rng(0).integers(-900, 900, (24, 40, 20)).astype(np.int16)
-    scan = Volume(noise, Grid((24, 40, 20), (1.5, 2.0, 1.5), (5.0, -7.0, 90.0), turned))
+    image = to_pir(spine()[0])
+    scan = Volume(image, Grid(image.shape, (3.0, 3.0, 3.0), (5.0, -7.0, 90.0), turned))
     made = preprocess(scan, None, settings=CONFIG.dataset.preprocess)
     image, geometry = tmp_path / "img/sub-1.nii.gz", tmp_path / "geometry/sub-1.json"
     volume.write_volume(image, made.image)
@@ -52,30 +74,51 @@ def run(image: Path, geometry: Path, weights: Path, output: Path) -> None:
     stage.test(config=settings, image=image, geometry=geometry, weights=weights, output=output, device="cpu")
 
 
+@pytest.mark.usefixtures("reading")
 def test_every_file_of_a_case_is_written(case, weights, tmp_path):
     image, geometry = case
     run(image, geometry, weights, tmp_path / "out")
     kinds = ("seg.nii.gz", "work.nii.gz", "raw.nii.gz", "ctd.json", "vertebrae.tsv", "scan.json", "core.npz")
     assert {p.name for p in (tmp_path / "out").iterdir()} == {f"sub-1_{k}" for k in kinds} | {"sub-1_seg.run.json"}
     seg = volume.read_mask(tmp_path / "out/sub-1_seg.nii.gz")
-    assert seg.grid.shape == (24, 40, 20)
-    assert seg.grid.orientation == json.loads(geometry.read_text())["orientation"]
-    work = volume.read_mask(tmp_path / "out/sub-1_work.nii.gz")
-    assert work.grid.shape == volume.read_grid(image).shape
+    assert seg.grid.orientation == json.loads(geometry.read_text())["orientation"] == "PIR"
+    truth = to_pir(spine()[1])
+    assert (seg.array == truth)[(seg.array > 0) | (truth > 0)].mean() > 0.99
+    for kind in ("work", "raw"):
+        work = volume.read_mask(tmp_path / f"out/sub-1_{kind}.nii.gz")
+        assert work.grid.shape == volume.read_grid(image).shape
+        assert volume.labels_present(work.array) == {19, 20, 21, 22}
     with np.load(tmp_path / "out/sub-1_core.npz") as core:
         assert core["localisation"].shape == (27, work.grid.shape[0])
         assert len(core["embeddings"]) == len(core["classes"])
+    assert json.loads((tmp_path / "out/sub-1_scan.json").read_text())["vertebrae"] == ["T12", "L1", "L2", "L3"]
+    assert pd.read_csv(tmp_path / "out/sub-1_vertebrae.tsv", sep="\t")["code"].tolist() == [19, 20, 21, 22]
+    _, *centroids = json.loads((tmp_path / "out/sub-1_ctd.json").read_text())
+    assert [entry["label"] for entry in centroids] == [19, 20, 21, 22]
+    for entry in centroids:
+        z, y, x = (round(entry[axis]) for axis in "ZYX")
+        assert seg.array[z, y, x] == entry["label"]
     record = json.loads((tmp_path / "out/sub-1_seg.run.json").read_text())
     assert record["stage"] == "test"
     assert set(record["inputs"]) == {"sub-1.nii.gz", "sub-1.json", "weights.safetensors"}
 
 
+@pytest.mark.usefixtures("reading")
 def test_the_same_case_gives_the_same_bytes(case, weights, tmp_path):
     for name in ("one", "two"):
         run(*case, weights, tmp_path / name)
     for path in (tmp_path / "one").iterdir():
         if "run.json" not in path.name:
             assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+@pytest.mark.usefixtures("reading")
+def test_a_case_without_a_vertebra_is_no_error(case, weights, tmp_path):
+    image, geometry = case
+    scan = volume.read_volume(image)
+    volume.write_volume(image, Volume(np.minimum(scan.array, 90), scan.grid))
+    run(image, geometry, weights, tmp_path / "out")
+    assert json.loads((tmp_path / "out/sub-1_scan.json").read_text())["vertebrae"] == []
 
 
 def test_a_case_of_another_spacing_is_refused_and_nothing_written(case, weights, tmp_path):

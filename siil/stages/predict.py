@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,10 +57,12 @@ def predict(
         folder = output if len(found) == 1 else output / scan.name
         try:
             _predict_one(scan, folder, network=network, about=about, config=config, weights=chosen, device=place)
-        except SiilError as error:
+        except Exception as error:  # whatever one scan brings up, the others are done
             if len(found) == 1:
                 raise
-            log.error("ERROR: %s", " ".join(str(error).split()))
+            bug = not isinstance(error, SiilError)
+            what = f"{scan.path}: {type(error).__name__}: {error}" if bug else str(error)
+            log.error("ERROR: %s", " ".join(what.split()), exc_info=bug)
             failed.append(scan.name)
     if failed:
         raise InputError(f"{len(failed)} of {len(found)} scans were not segmented: {', '.join(failed)}")
@@ -89,7 +90,9 @@ def _predict_one(
     there = folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     _spare_input(scan, folder)
-    made = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder))
+    made = folder / f".tmp-{scan.name}"
+    shutil.rmtree(made, ignore_errors=True)  # of a run that was killed
+    made.mkdir()
     try:
         settings = config.inference.model_dump()
         inputs = [weights] if scan.dicom else [weights, scan.path]
@@ -130,6 +133,8 @@ def _make(
     settings = config.dataset.preprocess.model_copy(update=trained)
     made = preprocess(source, None, settings=settings, name=str(scan.path))
     entry["defects"] = list(made.defects)
+    for defect in made.defects:
+        log.warning("%s: %s", scan.path, defect)
     found = predict_case(network, made.image, made.geometry, weights=about, inference=config.inference, device=device)
     write_reading(found, folder, name=scan.name)
     warning = found.sequence.reason if found.sequence.uncertain else ""

@@ -18,6 +18,7 @@ from siil.anatomy import BY_CODE
 from siil.errors import InputError
 from siil.grid import Volume
 from siil.provenance import RESEARCH_USE
+from siil.volume import labels_present
 
 _REQUIRED = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
 _MAY_BE_EMPTY = (
@@ -36,13 +37,17 @@ def write_dicom_seg(path: Path, seg: Volume, sources: Sequence[Path]) -> bool:
     """
     import highdicom
 
-    codes = [code for code in np.unique(seg.array).tolist() if code in BY_CODE]
+    codes = sorted(labels_present(seg.array) & BY_CODE.keys())
     if not codes:
         return False
-    images = [_source(item) for item in sources]
+    numbers = np.zeros(256, np.uint8)
+    numbers[codes] = np.arange(1, len(codes) + 1)
+    images = [_source(item, seg.grid.spacing_mm[0]) for item in sources]
+    for image in images:
+        image.ImageOrientationPatient = images[0].ImageOrientationPatient  # what read_series took for all of them
     made = highdicom.seg.Segmentation(
         source_images=images,
-        pixel_array=np.stack([seg.array == code for code in codes], axis=-1).astype(np.uint8),
+        pixel_array=numbers[seg.array],
         segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=[_segment(number, code) for number, code in enumerate(codes, start=1)],
         series_instance_uid=highdicom.UID(),
@@ -62,9 +67,15 @@ def write_dicom_seg(path: Path, seg: Volume, sources: Sequence[Path]) -> bool:
     return True
 
 
-def _source(path: Path) -> Any:
-    """A slice without its pixels; what de-identification took out is put back as empty, or from the file's meta."""
+def _source(path: Path, step_mm: float) -> Any:
+    """A slice without its pixels, with all that highdicom reads.
+
+    What de-identification took out is put back as empty or from the file's meta; a date, time or sex that breaks the
+    standard is emptied; a missing thickness becomes the step between slices.
+    """
+    import highdicom
     import pydicom
+    from pydicom.valuerep import DA, TM
 
     image = pydicom.dcmread(path, stop_before_pixels=True)
     missing = [name for name in _REQUIRED if not image.get(name)]
@@ -76,6 +87,14 @@ def _source(path: Path) -> Any:
     for name, stored in (("SOPClassUID", "MediaStorageSOPClassUID"), ("SOPInstanceUID", "MediaStorageSOPInstanceUID")):
         if not image.get(name):
             setattr(image, name, image.file_meta[stored].value)
+    parsers = {"PatientBirthDate": DA, "StudyDate": DA, "StudyTime": TM, "PatientSex": highdicom.PatientSexValues}
+    for name, parse in parsers.items():
+        try:
+            parse(image.get(name) or None)
+        except (ValueError, TypeError):
+            setattr(image, name, "")
+    if not image.get("SliceThickness"):
+        image.SliceThickness = step_mm
     return image
 
 

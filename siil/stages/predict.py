@@ -102,7 +102,7 @@ def _predict_one(
             entry["weights"] = {"model": about.model.name, "code": about.code}
             entry["scan"] = scan.name
             _make(scan, made, network=network, about=about, config=config, device=device, entry=entry)
-        _move(made, folder)
+        _move(made, folder, scan)
     finally:
         shutil.rmtree(made, ignore_errors=True)
         if not there and not any(folder.iterdir()):
@@ -146,7 +146,7 @@ def _make(
 
 
 def _write_dicom(scan: Scan, path: Path, seg: Volume) -> None:
-    """The DICOM-SEG; a series that was stripped of what it must refer to is segmented without one."""
+    """The DICOM-SEG; a series that lacks what it must refer to, or that highdicom refuses, goes without one."""
     from siil.dicom import series_files
     from siil.inference.dicom_seg import write_dicom_seg
 
@@ -155,6 +155,8 @@ def _write_dicom(scan: Scan, path: Path, seg: Volume) -> None:
             write_dicom_seg(path, seg, sources)
         except InputError as error:
             log.warning("%s: no DICOM-SEG: %s", scan.name, error)
+        except (ValueError, TypeError, AttributeError, KeyError) as error:  # its text may quote the patient
+            log.warning("%s: no DICOM-SEG: a tag of the series cannot be used (%s)", scan.name, type(error).__name__)
 
 
 def _spare_input(scan: Scan, folder: Path) -> None:
@@ -162,10 +164,11 @@ def _spare_input(scan: Scan, folder: Path) -> None:
         raise InputError(f"{scan.path}: is named like a result and lies in --output; choose another folder")
 
 
-def _move(made: Path, folder: Path) -> None:
-    """Move the finished files into place, the run record last: where it lies, the others are whole."""
+def _move(made: Path, folder: Path, scan: Scan) -> None:
+    """Move the finished files into place, the run record last: where it lies, the others are whole and of one run."""
     run = made / "run.json"
     (folder / run.name).unlink(missing_ok=True)
+    (folder / f"{scan.name}_seg.dcm").unlink(missing_ok=True)  # the one file that not every run writes
     for path in sorted(made.iterdir()):
         if path != run:
             path.replace(folder / path.name)

@@ -16,10 +16,14 @@ from siil.inference.dicom_seg import write_dicom_seg
 from siil.provenance import RESEARCH_USE
 
 
-def make_series(folder: Path, *, slices: int = 6, side: int = 16, whole: bool = True) -> None:
-    """A CT series of noise with a bright block, slices stored in a shuffled order of names."""
+def make_series(
+    folder: Path, array: np.ndarray | None = None, *, step_mm: float = 5.0, pixel_mm: float = 2.0, whole: bool = True
+) -> None:
+    """A CT series of `array` (int16 HU; noise without one) in LPS, slices in a shuffled order of names."""
     folder.mkdir(parents=True)
-    generator = np.random.default_rng(0)
+    if array is None:
+        array = np.random.default_rng(0).integers(-1000, 1200, (6, 16, 16)).astype(np.int16)
+    slices, rows, columns = array.shape
     study, series, frame = (generate_uid() for _ in range(3))
     for number in range(slices):
         image = pydicom.Dataset()
@@ -33,17 +37,32 @@ def make_series(folder: Path, *, slices: int = 6, side: int = 16, whole: bool = 
         image.Modality, image.ImageType = "CT", ["ORIGINAL", "PRIMARY", "AXIAL"]
         image.PatientName, image.PatientID = "Secret^Name", "SECRET-ID"
         image.SeriesNumber, image.InstanceNumber = 3, number + 1
-        image.Rows = image.Columns = side
-        image.PixelSpacing, image.SliceThickness = [2.0, 2.0], 5.0
+        image.Rows, image.Columns = rows, columns
+        image.PixelSpacing, image.SliceThickness = [pixel_mm, pixel_mm], step_mm
         image.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-        image.ImagePositionPatient = [-10, -20, 100 + 5.0 * number]
+        image.ImagePositionPatient = [-10, -20, 100 + step_mm * number]
         image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
         image.BitsAllocated = image.BitsStored = 16
         image.HighBit, image.PixelRepresentation = 15, 1
         image.RescaleSlope, image.RescaleIntercept = 1, 0
-        plane = generator.integers(-1000, 1200, (side, side)).astype(np.int16)
-        image.PixelData = plane.tobytes()
+        image.PixelData = array[number].tobytes()
         image.save_as(folder / f"IM{(number * 5) % slices:03d}_{number}", enforce_file_format=True)
+
+
+def change(series: Path, **values: object) -> None:
+    """Write other values (None: no such tag) into every header, whether the standard allows them or not."""
+    settings = pydicom.config.settings
+    before = settings.reading_validation_mode
+    settings.reading_validation_mode = pydicom.config.IGNORE
+    for path in series.iterdir():
+        image = pydicom.dcmread(path)
+        for name, value in values.items():
+            if value is None:
+                delattr(image, name)
+            else:
+                setattr(image, name, value)
+        image.save_as(path)
+    settings.reading_validation_mode = before
 
 
 @pytest.fixture
@@ -76,6 +95,70 @@ def test_segments_lie_on_their_slices(series, tmp_path):
         world = places @ found.affine[:3, :3].T + found.affine[:3, 3]
         expected = np.argwhere(seg.array == code)[:, ::-1] @ seg.grid.matrix[:3, :3].T + seg.grid.matrix[:3, 3]
         assert np.sort(world, axis=0) == pytest.approx(np.sort(expected, axis=0))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PatientBirthDate", "00000000"),
+        ("PatientBirthDate", "ANON"),
+        ("PatientSex", "X"),
+        ("PatientSex", "MALE"),
+        ("StudyDate", "2020-01-01"),
+        ("StudyTime", "12:00:00"),
+    ],
+)
+def test_a_tag_that_breaks_the_standard_is_left_empty(series, tmp_path, name, value):
+    change(series, **{name: value})
+    with series_files(series) as sources:
+        assert write_dicom_seg(tmp_path / "x.dcm", labels(series), sources)
+    made = pydicom.dcmread(tmp_path / "x.dcm")
+    assert not made[name].value
+    assert made.PatientID == "SECRET-ID"
+
+
+def test_a_tag_that_keeps_the_standard_is_kept(series, tmp_path):
+    change(series, PatientBirthDate="19701231", PatientSex="F", StudyDate="20200101", StudyTime="120000.5")
+    with series_files(series) as sources:
+        assert write_dicom_seg(tmp_path / "x.dcm", labels(series), sources)
+    made = pydicom.dcmread(tmp_path / "x.dcm")
+    kept = [str(made[name].value) for name in ("PatientBirthDate", "PatientSex", "StudyDate", "StudyTime")]
+    assert kept == ["19701231", "F", "20200101", "120000.5"]
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_missing_thickness_is_the_step_between_slices(series, tmp_path, value):
+    change(series, SliceThickness=value)
+    with series_files(series) as sources:
+        assert write_dicom_seg(tmp_path / "x.dcm", labels(series), sources)
+    measures = pydicom.dcmread(tmp_path / "x.dcm").SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert float(measures.SliceThickness) == 5.0
+
+
+def test_cosines_that_jitter_become_those_of_the_first_slice(series, tmp_path):
+    path = next(path for path in series.iterdir() if path.name.endswith("_3"))
+    image = pydicom.dcmread(path)
+    image.ImageOrientationPatient = [1, 5e-4, 0, -5e-4, 1, 0]
+    image.save_as(path)
+    with series_files(series) as sources:
+        assert write_dicom_seg(tmp_path / "x.dcm", labels(series), sources)
+    groups = pydicom.dcmread(tmp_path / "x.dcm").SharedFunctionalGroupsSequence[0]
+    assert list(groups.PlaneOrientationSequence[0].ImageOrientationPatient) == [1, 0, 0, 0, 1, 0]
+
+
+def test_highdicom_gets_one_array_however_many_vertebrae(series, tmp_path, monkeypatch):
+    import highdicom
+
+    given = []
+    real = highdicom.seg.Segmentation
+    monkeypatch.setattr(
+        highdicom.seg, "Segmentation", lambda **words: given.append(words["pixel_array"]) or real(**words)
+    )
+    seg = labels(series)
+    with series_files(series) as sources:
+        assert write_dicom_seg(tmp_path / "x.dcm", seg, sources)
+    assert given[0].shape == seg.array.shape
+    assert given[0].dtype == np.uint8
 
 
 def test_nothing_is_written_without_a_vertebra(series, tmp_path):

@@ -1,7 +1,7 @@
 """The pipeline as a table: one word per step, used as rule, verb, module, output folder and test file.
 
 `sections` are the parts of the configuration that the stage may read (siil.config.sections); its Snakemake rule puts
-exactly these into `params`, so that a changed value reruns exactly what uses it.
+exactly these into `params` (`fetch` those of its own source), so that a changed value reruns exactly what uses it.
 """
 
 from __future__ import annotations

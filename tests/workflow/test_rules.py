@@ -45,3 +45,17 @@ def test_a_wrong_configuration_is_refused_before_anything_runs(words, message, t
     assert done.returncode == 1
     assert message in text
     assert "Traceback" not in text
+
+
+def test_experiments_that_share_a_source_fetch_it_by_the_same_values(tmp_path):
+    """Else going from one to the other would fetch it again."""
+    calls = {}
+    for experiment in ("verse19", "union374", "tiny"):
+        done = dry_run(tmp_path, "-p", "all_fetch", "--config", f"experiment={experiment}")
+        assert done.returncode == 0, done.stderr
+        lines = (done.stdout + done.stderr).splitlines()
+        calls[experiment] = [line for line in lines if "python -m siil fetch --source" in line]
+    assert len(calls["union374"]) == 2
+    assert calls["verse19"][0] in calls["union374"]
+    assert "accept_licence" in calls["verse19"][0]
+    assert "accept_licence" not in calls["tiny"][0]  # phantoms have no licence

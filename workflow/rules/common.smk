@@ -37,11 +37,16 @@ def resolved(model=None):
 
 
 @functools.cache
-def settings(stage, model=None):
-    """The sections that a stage declares, as JSON: its `params.config`. A changed value reruns what uses it."""
-    return json.dumps(
-        configuration.sections(resolved(model), BY_NAME[stage].sections), sort_keys=True
-    )
+def settings(stage, model=None, source=None):
+    """The sections that a stage declares, as JSON: its `params.config`. A changed value reruns what uses it. With a
+    source, of the sources only this one, and the licence flag only where it has a licence: experiments may share it.
+    """
+    names = set(BY_NAME[stage].sections)
+    if source is not None:
+        names = (names - {"dataset.sources"}) | {f"dataset.sources.{source}"}
+        if not hasattr(resolved().dataset.sources[source], "licence"):
+            names.remove("dataset.accept_licence")
+    return json.dumps(configuration.sections(resolved(model), names), sort_keys=True)
 
 
 CONFIG = resolved()

@@ -17,7 +17,7 @@ rule fetch:
         mem_mb=growing(4000),
         runtime=1440,
     params:
-        config=settings("fetch"),
+        config=lambda wildcards: settings("fetch", source=wildcards.source),
         code=code_digest("fetch"),
         folder=lambda wildcards, output: output.manifest.removesuffix(".tsv"),
     shell:

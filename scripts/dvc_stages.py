@@ -6,6 +6,7 @@ layers. Every out is kept while a stage runs (persist), so that Snakemake decide
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from siil import config as configuration
 from siil import files, layers
 from siil.pipeline import STAGES
 from siil.provenance import PACKAGE, code_files
+from siil.schema.dataset import Source
 
 ROOT = PACKAGE.parent
 TARGET = ROOT / "dvc.yaml"
@@ -27,10 +29,11 @@ HEAD = """\
 """
 
 
-def outputs(data: str, results: str, sources: tuple[str, ...]) -> dict[str, list[str]]:
-    """What each step owns; no two steps share a folder."""
+def outputs(data: str, results: str, sources: Mapping[str, Source]) -> dict[str, list[str]]:
+    """What each step owns; no two steps share a folder. A user's own folder is nobody's: DVC must not write there."""
+    made = [f"data/raw/{name}" for name, source in sources.items() if source.kind != "custom"]
     return {
-        "fetch": [name for source in sources for name in (f"data/raw/{source}", f"data/raw/{source}.tsv")],
+        "fetch": [*made, *(f"data/raw/{name}.tsv" for name in sources)],
         "index": [f"{data}/cases.tsv"],
         "preprocess": [f"{data}/img", f"{data}/msk", f"{data}/geometry"],
         "pap": [f"{data}/pap"],
@@ -66,7 +69,7 @@ def pipeline() -> dict[str, Any]:
     experiment = layers.default_experiment()
     config = configuration.resolve(experiment)
     results = f"results/{experiment}"
-    owns = outputs(f"data/{config.dataset.name}", results, tuple(config.dataset.sources))
+    owns = outputs(f"data/{config.dataset.name}", results, config.dataset.sources)
     experiments = [f"experiments/{name}.yaml" for name in layers.lineage(experiment)]
     names = ["config.yaml", f"datasets/{config.dataset.name}.yaml", *experiments]
     params: list[Any] = [{f"config/{name}": None} for name in names]
@@ -82,6 +85,7 @@ def pipeline() -> dict[str, Any]:
             "params": params,
             "outs": [{out: {"persist": True}} for out in owns[name]],
         }
+    stages["fetch"]["deps"] += [source.path for source in config.dataset.sources.values() if source.kind == "custom"]
     aggregate = f"{results}/aggregate"
     stages["aggregate"]["metrics"] = [{f"{aggregate}/metrics.json": {"persist": True}}]
     stages["aggregate"]["plots"] = [

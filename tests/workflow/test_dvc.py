@@ -6,7 +6,9 @@ import shutil
 
 import pytest
 
+from siil import layers
 from tests.workflow.checkout import ROOT, Checkout
+from tests.workflow.test_scripts import load
 
 
 @pytest.fixture
@@ -33,6 +35,17 @@ def test_dvc_yaml_is_in_step_and_parses(tmp_path):
     shutil.copy(ROOT / "dvc.yaml", checkout.folder)
     done = checkout.call("python", "scripts/dvc_stages.py", "--check")
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(("experiment", "made"), [("custom", False), ("demo", True)])
+def test_a_users_own_folder_is_read_and_never_an_output(monkeypatch, experiment, made):
+    monkeypatch.setattr(layers, "default_experiment", lambda: experiment)
+    stages = load("dvc_stages").pipeline()["stages"]
+    outs = {name for stage in stages.values() for out in stage["outs"] for name in out}
+    folder = f"data/raw/{'phantom_demo' if made else 'custom'}"
+    assert f"{folder}.tsv" in outs
+    assert (folder in outs) is made
+    assert (folder in stages["fetch"]["deps"]) is not made
 
 
 @pytest.mark.slow

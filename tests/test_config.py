@@ -56,7 +56,7 @@ def test_a_wrong_type_names_key_and_value():
 
 
 def test_a_fold_that_does_not_exist_is_refused():
-    with pytest.raises(ConfigError, match="fold 7 does not exist; dataset phantom_demo has folds 0 to 1"):
+    with pytest.raises(ConfigError, match="fold 7 does not exist; dataset phantom_demo has folds 0 to 3"):
         resolve("demo", overrides={"folds": [0, 7]})
 
 

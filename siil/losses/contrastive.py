@@ -37,7 +37,7 @@ def contrast(
     similarity = torch.einsum("bje,cqe->bjcq", unit, slots) / temperature
     own = similarity.diagonal(dim1=1, dim2=2).movedim(2, 1)  # [B, J, q], slots of the instance's own class
     negatives = _log_negatives(similarity, filled)
-    inter = _mean_slots(functional.softplus(negatives[..., None] - own), filled)
+    inter = _mean_slots(-functional.logsigmoid(own - negatives[..., None]), filled)
     squared = (unit[:, :, None] - slots).square().mean(3)
     intra = _mean_slots(squared, filled)
     counted = present[:, 1:] & filled.any(1)

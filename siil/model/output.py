@@ -21,7 +21,7 @@ class Core:
     localisation_logits: L^: does slice i contain class j? Row 0 is a constant (background is everywhere).
     localisation: L, derived from L^ or from the ground truth, widened by a slice. Row 0 is all ones.
     presence_logits: C, of the classes 1 to K-1.
-    embeddings: e, one per class; zeros where absent and for background.
+    embeddings: e, one per class; zeros where absent. Background's row means nothing.
     present: any(L); background always.
     memory: M as it was in this forward pass; None without OCPL.
     filled: slots of M that were written to; None without OCPL.

@@ -1,0 +1,200 @@
+"""The forward pass of one patch: both streams and both exchanges (method.md, sections 2 to 9)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+from torch.nn import functional
+
+from tests.oracle.blocks import (
+    Params,
+    Stream,
+    Vector,
+    cross_attention,
+    gelu,
+    gru,
+    layer_norm,
+    linear,
+    mlp,
+    self_attention,
+)
+from tests.oracle.mill import Heights, Rows, from_prediction, from_truth, occupied
+from tests.oracle.volumes import (
+    Volume,
+    convolve,
+    presence,
+    pyramid,
+    resnet10,
+    shared_decoder,
+    two_decoders,
+)
+
+CLASSES = 27
+PARTS = 8
+"""An instance is a block of 8 slices."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the parameters do not tell."""
+
+    encoder: str
+    stride: int
+    heads: int
+    heights: Heights
+    interaction: bool = True
+    mill: bool = True
+    ocpl: bool = True
+    gru: bool = True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Of one patch. L_hat: None without MILL. e: of the present vertebrae, by class."""
+
+    spine: Float[Tensor, "1 Z Y X"]
+    vertebrae: Float[Tensor, "K Z Y X"]
+    semantic: Float[Tensor, "1 z y x"]
+    instance: Float[Tensor, "K z y x"]
+    L_hat: Float[Tensor, "K z"] | None
+    L: Rows
+    C: Vector
+    e: dict[int, Tensor]
+
+
+def forward(
+    p: Params, P: Float[Tensor, "K k E"] | None, image: Volume, labels: Integer[Tensor, "Z Y X"] | None, s: Setting
+) -> Answer:
+    """p: the network's parameters by name. P: the prototypes. labels: where L is to come from the ground truth."""
+    F, skips = resnet10(p, image) if s.encoder == "resnet10" else pyramid(p, image)
+    C = presence(p, F)
+    tokens = convolve(p, "reduce", F) if "reduce.weight" in p else F
+    slices = [tokens[:, i] for i in range(tokens.shape[1])]
+
+    R2 = self_attention(
+        p, "slice_attention", [linear(p, "slice_tokens.project", part.flatten()) for part in slices], s.heads
+    )
+    L_hat = localisation_logits(p, R2) if s.mill else None
+    L = localise(L_hat, C, labels, len(slices), s)
+    present = [j for j in range(CLASSES) if any(L[j])]
+
+    S1 = [instance_token(p, [part for part, inside in zip(slices, L[j], strict=True) if inside]) for j in present]
+    S2 = instance_stack(p, "instance_stack", S1, gathered(L, present, R2), s)
+    e = embeddings(p, present, S2, s)
+    R3 = second_exchange(p, R2, None if P is None else placed(L, P, from_labels=labels is not None), s)
+    S3 = instance_stack(p, "second_stack", S2, gathered(L, present, R3), s)
+
+    semantic = semantic_map(p, R3, F.shape[2:])
+    instance = instance_map(p, dict(zip(present, S3, strict=True)), L, F.shape[1:])
+    S_tilde = instance.sigmoid() if labels is None else torch.zeros_like(instance)
+    low = torch.cat([semantic.sigmoid(), S_tilde, F])
+    spine, vertebrae = (two_decoders if s.encoder == "resnet10" else shared_decoder)(p, low, skips)
+    return Answer(spine, vertebrae, semantic, instance, L_hat, L, C, e)
+
+
+def localisation_logits(p: Params, R2: Stream) -> Float[Tensor, "K z"]:
+    """L^. Background has no head: its row is +6."""
+    columns = [linear(p, "mill.head", layer_norm(p, "mill.norm", token)) for token in R2]
+    return torch.stack([torch.cat([column.new_full((1,), 6.0), column]) for column in columns], dim=1)
+
+
+def localise(
+    L_hat: Float[Tensor, "K z"] | None,
+    C: Vector,
+    labels: Integer[Tensor, "Z Y X"] | None,
+    slices: int,
+    s: Setting,
+) -> Rows:
+    truth = None if labels is None else occupied(labels, stride=s.stride, classes=CLASSES)
+    if L_hat is None:
+        found = [c.sigmoid().item() >= 0.5 for c in C] if truth is None else [any(row) for row in truth[1:]]
+        return [[j == 0 or found[j - 1]] * slices for j in range(CLASSES)]
+    return from_prediction(L_hat.detach(), C.detach(), s.heights) if truth is None else from_truth(truth)
+
+
+def instance_token(p: Params, slices: list[Tensor]) -> Vector:
+    """S1 of one instance: its slices, averaged to 8 parts, and a linear map of that block."""
+    n = len(slices)
+    token = p["instance_tokens.bias"]
+    for part, weight in enumerate(p["instance_tokens.project.weight"].chunk(PARTS)):
+        chosen = slices[math.floor(part * n / PARTS) : math.ceil((part + 1) * n / PARTS)]
+        mean = sum(chosen[1:], start=chosen[0]) / len(chosen)
+        token = token + weight @ mean.flatten()
+    return token
+
+
+def gathered(L: Rows, present: list[int], R: Stream) -> Stream:
+    """Q = L @ R: the sum of the slice tokens inside each present instance."""
+    return [sum((R[i] for i in range(len(R)) if L[j][i]), start=torch.zeros_like(R[0])) for j in present]
+
+
+def instance_stack(p: Params, name: str, S: Stream, Q: Stream, s: Setting) -> Stream:
+    """Two cross-attentions with queries Q, four self-attentions, an MLP after each."""
+    for block in range(2):
+        S = cross_attention(p, f"{name}.cross.{block}", S, Q if s.interaction else S, s.heads)
+        S = [mlp(p, f"{name}.mlps.{block}", token) for token in S]
+    for block in range(4):
+        S = self_attention(p, f"{name}.own.{block}", S, s.heads)
+        S = [mlp(p, f"{name}.mlps.{2 + block}", token) for token in S]
+    return S
+
+
+def embeddings(p: Params, present: list[int], S2: Stream, s: Setting) -> dict[int, Tensor]:
+    """e of the present vertebrae, background apart."""
+    classes, stream = present[1:], S2[1:]
+    if s.ocpl and s.gru:
+        normed = [layer_norm(p, "ocpl.norm", token) for token in gru(p, "ocpl.gru", stream, 4)]
+        stream = [gelu(linear(p, "ocpl.project", token)) for token in normed]
+    elif s.ocpl:
+        stream = [linear(p, "ocpl.project", token) for token in stream]
+    return dict(zip(classes, stream, strict=True))
+
+
+def placed(L: Rows, P: Float[Tensor, "K k E"], *, from_labels: bool) -> list[Stream]:
+    """R_P [k][z]: the prototypes at the slices of their vertebrae. Zeros where L would leak the labels."""
+    written = [[torch.zeros_like(P[0, 0]) for _ in L[0]] for _ in P[0]]
+    for k in range(P.shape[1]):
+        for i in range(len(L[0])):
+            for j in range(1, CLASSES):
+                if L[j][i] and not from_labels:
+                    written[k][i] = written[k][i] + P[j, k]
+    return written
+
+
+def second_exchange(p: Params, R2: Stream, R_P: list[Stream] | None, s: Setting) -> Stream:
+    """R3: a cross-attention per prototype, then an MLP; the MLP alone without OCPL."""
+    if not s.ocpl or R_P is None:
+        return [mlp(p, "second_exchange", token) for token in R2]
+    R = R2
+    for k, queries in enumerate(R_P):
+        R = cross_attention(p, f"second_exchange.cross.{k}", R, queries if s.interaction else R, s.heads)
+    return [mlp(p, "second_exchange.mlp", token) for token in R]
+
+
+def semantic_map(p: Params, R3: Stream, side: torch.Size) -> Float[Tensor, "1 z y x"]:
+    """R~: LN, linear, LN per slice token."""
+    maps = [mapped(p, "semantic_map", token).reshape(side) for token in R3]
+    return torch.stack(maps)[None]
+
+
+def instance_map(p: Params, S3: dict[int, Tensor], L: Rows, grid: torch.Size) -> Float[Tensor, "K z y x"]:
+    """S~: LN, linear, LN per instance: 8 slices, stretched to its run. -6 elsewhere and for background."""
+    rows = []
+    for j in range(CLASSES):
+        slices = [torch.full(tuple(grid[1:]), -6.0, dtype=torch.float64) for _ in range(grid[0])]
+        if j > 0 and any(L[j]):
+            block = mapped(p, "instance_map", S3[j]).reshape(PARTS, -1)
+            stretched = functional.interpolate(block.T[None], size=sum(L[j]), mode="linear", align_corners=False)
+            inside = [i for i in range(grid[0]) if L[j][i]]
+            for n, i in enumerate(inside):
+                slices[i] = stretched[0, :, n].reshape(tuple(grid[1:]))
+        rows.append(torch.stack(slices))
+    return torch.stack(rows)
+
+
+def mapped(p: Params, name: str, token: Vector) -> Vector:
+    return layer_norm(p, f"{name}.norm_out", linear(p, f"{name}.project", layer_norm(p, f"{name}.norm", token)))

@@ -66,7 +66,9 @@ def check(fold: Fold, cases: Iterable[Case], *, name: str) -> None:
     for which in LISTS:
         ids = getattr(fold, which)
         if not ids:
-            raise DatasetError(f"{name}: the {which} list is empty; name cases in {which}.txt, give more patients, or fewer folds")
+            raise DatasetError(
+                f"{name}: the {which} list is empty; name cases in {which}.txt, give more patients, or fewer folds"
+            )
         for case in ids:
             other = seen.setdefault(patient[case], which)
             if other != which:

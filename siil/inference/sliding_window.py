@@ -3,7 +3,8 @@
 From a normalised volume on the working grid (Z, Y, X) to a Posterior. Windows overlap and their *probabilities* are
 averaged with weights that fall towards a window's border. Memory does not grow with the scan's length but for the
 sparse result: sums of K classes are held for one patch height of slices only (4 bytes x (K + 1) x patch z x Y x X); as
-soon as no later window touches a slice, it is turned into the sparse form (inference/accumulate.py). The network is called in eval() with the image alone.
+soon as no later window touches a slice, it is turned into the sparse form (inference/accumulate.py). The network is
+called in eval() with the image alone.
 """
 
 from __future__ import annotations

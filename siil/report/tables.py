@@ -24,10 +24,11 @@ from siil.schema.report import Report
 NAMES: Final = ("comparison", "paired", "ablation", "per_vertebra", "per_region")
 """Every experiment writes all of them; one that has nothing to say says so."""
 NONE: Final = "–"
-_SCAN_METRICS: Final = ("binary_dice", "dice", "iou", "hd_mm", "hd95_mm", "assd_mm", "d_mean_mm", "id_rate_verse", "id_rate_strict",
-                        "precision", "f1", "shift_accuracy", "all_right")  # fmt: skip
+_SCAN_METRICS: Final = ("binary_dice", "dice", "iou", "hd_mm", "hd95_mm", "assd_mm", "d_mean_mm", "id_rate_verse",
+                        "id_rate_strict", "precision", "f1", "shift_accuracy", "all_right")  # fmt: skip
 _TESTED: Final = ("dice", "hd95_mm", "assd_mm", "d_mean_mm", "id_rate_verse", "id_rate_strict", "f1")
-_VERTEBRA_METRICS: Final = ("dice", "iou", "hd_mm", "hd95_mm", "assd_mm", "distance_mm", "hit_verse", "hit_strict", "detected")
+_VERTEBRA_METRICS: Final = ("dice", "iou", "hd_mm", "hd95_mm", "assd_mm", "distance_mm", "hit_verse", "hit_strict",
+                            "detected")  # fmt: skip
 _BASELINES: Final = tuple(name for name in get_args(Model.model_fields["name"].annotation) if name != "siil")
 _CEILING: Final = "perfect working-grid map"
 

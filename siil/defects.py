@@ -54,7 +54,7 @@ TABLE: Final[tuple[Defect, ...]] = (
     Defect("labels", "refuse", "VerSe labels: 0, 1-7 (C), 8-19 (T), 20-25 (L), 26, 27, 28 (T13)", "map the labels"),
     Defect("fractions", "refuse", "whole numbers as labels", "resample the mask with nearest neighbours"),
     Defect("off_bone", "say", "bone under the labels", "look whether the mask is mirrored"),
-    Defect("outside_body", "say", "labels within the body that is found", "look whether image and mask belong together"),
+    Defect("outside_body", "say", "labels within the body found", "look whether image and mask belong together"),
     Defect("no_vertebra", "skip", "at least one labelled vertebra", "label it, or leave the scan out"),
     Defect("no_mask", "skip", "a mask beside the image", "add it, or leave the scan out"),
     Defect("excluded", "skip", "a case in use", "it stands in dataset.exclude"),

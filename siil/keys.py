@@ -74,6 +74,7 @@ def schema() -> dict[str, Any]:
     for part in (made, *made["$defs"].values()):
         part.pop("required", None)
     made["properties"]["dataset"] = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Dataset"}]}
+    made["properties"]["extends"] = {"type": "string", "description": "the experiment that lies beneath this one"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "SIIL configuration layer"}
 
 

@@ -29,11 +29,12 @@ def terms_of(
     answer: Answer, labels: Integer[Tensor, "Z Y X"], *, stride: int, activation: str, M: Tensor, filled: Tensor
 ) -> dict[str, Tensor]:
     """The terms of one patch, unweighted. M [K, q, E] and filled [K, q]: the memory as it was in the forward pass."""
-    target = pooled(labels, stride)
+    kind = answer.spine.dtype
+    target = pooled(labels, stride, kind)
     any_vertebra = torch.stack(target[1:]).amax(0)
     found = [bool(mask.any()) for mask in target]
     terms = {
-        "spine": dice_bce(answer.spine[0], (labels > 0).double()),
+        "spine": dice_bce(answer.spine[0], (labels > 0).to(kind)),
         "vertebrae": vertebrae(answer.vertebrae, labels, activation),
         "instance": instance(answer.instance, target),
         "semantic": dice_bce(answer.semantic[0], any_vertebra),
@@ -45,9 +46,9 @@ def terms_of(
     return terms
 
 
-def pooled(labels: Integer[Tensor, "Z Y X"], stride: int) -> list[Tensor]:
+def pooled(labels: Integer[Tensor, "Z Y X"], stride: int, kind: torch.dtype) -> list[Tensor]:
     """The one-hot labels of each class, max-pooled: zeros and ones [z, y, x]."""
-    return [functional.max_pool3d((labels == j).double()[None], stride)[0] for j in range(CLASSES)]
+    return [functional.max_pool3d((labels == j).to(kind)[None], stride)[0] for j in range(CLASSES)]
 
 
 def bce(logits: Tensor, target: Tensor) -> Tensor:
@@ -70,7 +71,7 @@ def vertebrae(logits: Float[Tensor, "K Z Y X"], labels: Integer[Tensor, "Z Y X"]
     entropy = logits.new_zeros(())
     dices = []
     for j, (logit, probability) in enumerate(zip(logits, likely, strict=True)):
-        target = (labels == j).double()
+        target = (labels == j).to(logits.dtype)
         if activation == "softmax":
             entropy = entropy - (probability.log() * target).mean()
         else:

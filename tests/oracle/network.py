@@ -185,7 +185,7 @@ def instance_map(p: Params, S3: dict[int, Tensor], L: Rows, grid: torch.Size) ->
     """S~: LN, linear, LN per instance: 8 slices, stretched to its run. -6 elsewhere and for background."""
     rows = []
     for j in range(CLASSES):
-        slices = [torch.full(tuple(grid[1:]), -6.0, dtype=torch.float64) for _ in range(grid[0])]
+        slices = [torch.full(tuple(grid[1:]), -6.0, dtype=S3[0].dtype) for _ in range(grid[0])]
         if j > 0 and any(L[j]):
             block = mapped(p, "instance_map", S3[j]).reshape(PARTS, -1)
             stretched = functional.interpolate(block.T[None], size=sum(L[j]), mode="linear", align_corners=False)

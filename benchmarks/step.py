@@ -1,0 +1,163 @@
+# ruff: noqa: T201
+"""Time and memory of a training step (forward, losses, backward, AdamW): the batched network beside the plain one.
+
+    python -m benchmarks.step --sizes demo                     minutes
+    python -m benchmarks.step                                  the paper's sizes, batch 2
+    python -m benchmarks.step --variants batched-bf16 --vertebrae 0 3 6 12
+    python -m benchmarks.step --sizes demo --variants batched-bf16 --profile
+
+`plain` is the oracle of tests/oracle: the same function, a loop over samples, vertebrae and tokens. Every variant runs
+in a process of its own, so that its peak memory is its own. The share of the peak is the convolutions' and products'
+arithmetic (counted by torch) over the step's time and the best rate that a large convolution reaches in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+
+from siil import config as configuration
+from siil.config import Config
+from siil.losses.total import total_loss
+from siil.model.build import build_network
+from siil.model.siil import Siil
+from siil.training.engine import make_optimizer
+from tests.model.samples import spine_labels
+from tests.oracle.losses import terms_of
+from tests.oracle.mill import Heights
+from tests.oracle.network import Setting, forward
+
+EXPERIMENTS = {"demo": "demo", "paper": "verse19"}
+VARIANTS = ("plain", "batched", "batched-bf16")
+FIRST = 10
+"""Internal index of the uppermost vertebra in the patch."""
+
+
+def batch(config: Config, vertebrae: int) -> tuple[Tensor, Tensor]:
+    """image [2, 1, Z, Y, X] and labels [2, Z, Y, X] with `vertebrae` stacked over the patch's height."""
+    patch = config.patch.size_vox
+    height = patch[0] // max(vertebrae, 1)
+    one = spine_labels(list(range(FIRST, FIRST + vertebrae)), height=height, patch=patch)
+    labels = torch.cat([one] * config.train.batch_size)
+    return 0.2 * torch.randn(len(labels), 1, *patch) + labels[:, None] / 30, labels
+
+
+def plain_loss(network: Siil, image: Tensor, labels: Tensor, config: Config) -> Tensor:
+    """The total as the oracle computes it, L from the labels, over samples one by one."""
+    parameters: dict[str, Tensor] = dict(network.named_parameters())
+    heights = Heights(slice_mm=network.stride * config.dataset.preprocess.spacing_mm)
+    setting = Setting(config.model.encoder, network.stride, config.model.heads, heights)
+    assert network.ocpl is not None
+    M, filled = network.ocpl.memory, network.ocpl.filled
+    totals = []
+    for one_image, one_labels in zip(image, labels, strict=True):
+        answer = forward(parameters, network.ocpl.prototypes, one_image, one_labels, setting)
+        activation = config.model.vertebrae_activation
+        terms = terms_of(answer, one_labels, stride=network.stride, activation=activation, M=M, filled=filled)
+        totals.append(sum(getattr(config.loss, name) * value for name, value in terms.items()))
+    return torch.stack(totals).mean()
+
+
+def batched_loss(network: Siil, image: Tensor, labels: Tensor, config: Config, *, bf16: bool) -> Tensor:
+    """The total as training computes it, L from the labels."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        output = network(image, labels)
+    return total_loss(output, labels, loss=config.loss, activation=config.model.vertebrae_activation)["total"]
+
+
+def measure(variant: str, *, sizes: str, vertebrae: int, steps: int, profiled: bool) -> dict[str, Any]:
+    """Seconds of `steps` steps after a first one that is not counted, peak GB, loss of the first step, GFLOP."""
+    torch.manual_seed(0)
+    config = configuration.resolve(EXPERIMENTS[sizes], overrides={"dataset": "phantom_demo", "folds": [0]})
+    spacing = {"demo": 3.0, "paper": 1.5}[sizes]
+    network = build_network(model=config.model, patch_vox=config.patch.size_vox, spacing_mm=spacing)
+    assert isinstance(network, Siil)
+    optimizer = make_optimizer(network, config.train)
+    image, labels = batch(config, vertebrae)
+
+    def step() -> float:
+        if variant == "plain":
+            loss = plain_loss(network, image, labels, config)
+        else:
+            loss = batched_loss(network, image, labels, config, bf16=variant.endswith("bf16"))
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return float(loss.detach())
+
+    with FlopCounterMode(display=False) as counter:
+        first = step()
+    seconds = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - start)
+    if profiled:
+        with profile(activities=[ProfilerActivity.CPU]) as found:
+            step()
+        print(found.key_averages().table(sort_by="self_cpu_time_total", row_limit=15), file=sys.stderr)
+    peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    flop = counter.get_total_flops() / 1e9
+    return {"seconds": statistics.median(seconds), "peak_gb": peak_gb, "loss": first, "gflop": flop}
+
+
+def convolution_peak(dtype: torch.dtype) -> float:
+    """Best GFLOP/s of the forward pass of a 3^3 convolution with 64 channels."""
+    layer = torch.nn.Conv3d(64, 64, 3, padding=1, bias=False).to(dtype)
+    volume = torch.randn(2, 64, 32, 32, 32).to(dtype)
+    best = float("inf")
+    with torch.inference_mode():
+        for _ in range(8):
+            start = time.perf_counter()
+            layer(volume)
+            best = min(best, time.perf_counter() - start)
+    return 2 * 27 * 64 * 64 * 2 * 32**3 / best / 1e9
+
+
+def main() -> None:
+    """Measure the variants one after the other and print a row of the table for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", choices=list(EXPERIMENTS), default="paper")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--vertebrae", nargs="+", type=int, default=[6], help="present in the patch")
+    parser.add_argument("--steps", type=int, default=2, help="timed, after one that is not")
+    parser.add_argument("--profile", action="store_true", help="print where the time of one more step goes")
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.alone:
+        (variant,), (vertebrae,) = options.variants, options.vertebrae
+        found = measure(
+            variant, sizes=options.sizes, vertebrae=vertebrae, steps=options.steps, profiled=options.profile
+        )
+        print(json.dumps(found))
+        return
+    peaks = {bf16: convolution_peak(torch.bfloat16 if bf16 else torch.float32) for bf16 in (False, True)}
+    print(f"{torch.get_num_threads()} threads; convolution peak {peaks[False]:.0f} GFLOP/s, bf16 {peaks[True]:.0f}")
+    print("| variant | vertebrae | step s | peak memory GB | share of the peak | loss |\n|---|---|---|---|---|---|")
+    for vertebrae in options.vertebrae:
+        for variant in options.variants:
+            command = [sys.executable, "-m", "benchmarks.step", "--alone", "--sizes", options.sizes]
+            command += ["--variants", variant, "--vertebrae", str(vertebrae), "--steps", str(options.steps)]
+            command += ["--profile"] if options.profile else []
+            found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+            share = found["gflop"] / found["seconds"] / peaks[variant.endswith("bf16")]
+            print(
+                f"| {variant} | {vertebrae} | {found['seconds']:.2f} | {found['peak_gb']:.2f} | {share:.0%} | "
+                f"{found['loss']:.5f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

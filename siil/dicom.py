@@ -3,7 +3,8 @@
 Beside `volume` for scans that are no NIfTI. Localizers, scouts, reports and secondary captures are skipped; of several
 series the one with the most slices is taken, and that is said. A missing slice, a gantry tilt, slices of different
 pixel spacing and two equally long series are refused. Only geometry and pixels are read: no patient identifier reaches
-a log, a message or an output. Compressed transfer syntaxes are decoded by pylibjpeg.
+a log, a message or an output, but for the DICOM-SEG (inference/dicom_seg.py). Compressed transfer syntaxes are decoded
+by pylibjpeg.
 """
 
 from __future__ import annotations

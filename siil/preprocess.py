@@ -81,7 +81,7 @@ def preprocess(image: Volume, mask: Volume | None, *, settings: Preprocess, name
     """
     check_size(image.grid, settings=settings, name=name)
     if mask is not None:
-        mask = match_mask(image.grid, mask, name)
+        mask = match_mask(image.grid, mask, f"mask of {name}")
         codes = np.where(np.isin(mask.array, anatomy.IGNORED_CODES), np.uint8(0), mask.array)
         mask = replace(mask, array=codes)
     axes = lps_axes(image.grid)

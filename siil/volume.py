@@ -7,6 +7,7 @@ ITK refuses headers that the public sets contain. What is wrong with a file is d
 from __future__ import annotations
 
 import gzip
+import logging
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,7 @@ __all__ = [
     "write_volume",
 ]
 
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # what is wrong is said by siil.defects, once
 _DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, OSError, ValueError)
 
 
@@ -60,6 +62,7 @@ def read_image(path: Path) -> Volume:
     """
     image = _open(path)
     grid, notes = _grid(image, path)
+    _check_whole(path)
     array = np.empty(grid.shape, np.int16)
     clipped = False
     for rows, block in _blocks(image, path, grid):
@@ -89,6 +92,7 @@ def read_mask(path: Path) -> Volume:
     """
     image = _open(path)
     grid, notes = _grid(image, path)
+    _check_whole(path)
     array = np.empty(grid.shape, np.uint8)
     for rows, block in _blocks(image, path, grid):
         if block.dtype.kind == "f":
@@ -154,6 +158,18 @@ def _open(path: Path) -> Any:
         raise InputError(f"{path}: expected one number per voxel, got {kind}; convert the original scan again")
     _check_zooms(start, image, path)
     return image
+
+
+def _check_whole(path: Path) -> None:
+    """nibabel stops at the last voxel: only at the end of the stream does gzip compare its checksum."""
+    if not Path(path).name.lower().endswith(".gz"):
+        return
+    try:
+        with gzip.open(path) as stream:
+            while stream.read(1 << 24):
+                pass
+    except _DAMAGE as error:
+        raise defects.refusal("damaged", path, _reason(error)) from None
 
 
 def _check_zooms(start: bytes, image: Any, path: Path) -> None:

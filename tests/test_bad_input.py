@@ -45,6 +45,14 @@ def test_a_truncated_gzip(tmp_path, share):
     refuse(path)
 
 
+def test_a_gzip_whose_checksum_is_wrong(tmp_path):
+    path = scans.save(tmp_path / "a.nii.gz", scans.hu_xyz())
+    content = bytearray(path.read_bytes())
+    content[-8] ^= 1  # the CRC: every voxel can still be read
+    path.write_bytes(content)
+    refuse(path)
+
+
 def test_a_truncated_plain_file(tmp_path):
     path = scans.save(tmp_path / "a.nii", scans.hu_xyz())
     path.write_bytes(path.read_bytes()[:2000])

@@ -43,7 +43,7 @@ def find_scans(paths: Iterable[Path]) -> list[Scan]:
 
 def _scans(path: Path) -> list[Scan]:
     if path.is_dir():
-        inside = sorted(item for item in path.iterdir() if item.is_file() and is_nifti(item))
+        inside = sorted(item for item in path.iterdir() if item.is_file() and is_nifti(item) and not _is_result(item))
         if inside:
             return [Scan(_stem(item), item, dicom=False) for item in inside]
         if not any(path.iterdir()):
@@ -59,6 +59,12 @@ def _scans(path: Path) -> list[Scan]:
 def is_nifti(path: Path) -> bool:
     """By its name; hidden files are left out."""
     return path.name.lower().endswith(_NIFTI) and not path.name.startswith(".")
+
+
+def _is_result(path: Path) -> bool:
+    """Did an earlier `predict` write it? Then its _scan.json lies beside it."""
+    name = path.name
+    return name.endswith("_seg.nii.gz") and path.with_name(f"{name.removesuffix('_seg.nii.gz')}_scan.json").is_file()
 
 
 def _stem(path: Path) -> str:

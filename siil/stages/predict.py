@@ -121,16 +121,19 @@ def _make(
     entry: dict[str, Any],
 ) -> None:
     """Everything between the scan and its files in `folder`."""
+    from siil import volume
     from siil.dicom import read_scan
     from siil.inference.outputs import write_reading
     from siil.inference.predict_case import predict_case
-    from siil.preprocess import preprocess
+    from siil.preprocess import check_size, preprocess
     from siil.report.preview import preview, write_preview
     from siil.report.viewer import viewer_page
 
-    source = read_scan(scan.path)
     trained = {"spacing_mm": about.spacing_mm, "window_hu": about.window_hu}
     settings = config.dataset.preprocess.model_copy(update=trained)
+    if not scan.dicom:  # by the header, before any voxel is read
+        check_size(volume.read_grid(scan.path), settings=settings, name=str(scan.path))
+    source = read_scan(scan.path)
     made = preprocess(source, None, settings=settings, name=str(scan.path))
     entry["defects"] = list(made.defects)
     for defect in made.defects:

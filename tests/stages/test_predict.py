@@ -171,3 +171,20 @@ def test_the_command_line_gives_one_error_line_and_exit_code_2(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
     assert done.returncode == 2
     assert [line for line in done.stderr.splitlines() if line.startswith("ERROR:")] == [done.stderr.splitlines()[-1]]
+
+
+def test_a_scan_that_is_too_large_is_refused_by_its_header(tmp_path, weights):
+    path = scan(tmp_path / "huge.nii")
+    header = bytearray(path.read_bytes())
+    header[42:48] = np.array([30000] * 3, np.int16).tobytes()  # dim[1:4]: 49 TiB if it were read
+    path.write_bytes(header)
+    with pytest.raises(InputError, match="expected a working grid below the limit"):
+        run([path], tmp_path / "out", weights)
+
+
+@pytest.mark.usefixtures("reading")
+def test_results_that_lie_beside_their_scan_are_no_scans(tmp_path, weights):
+    path = scan(tmp_path / "scans/patient.nii.gz")
+    for _ in range(2):
+        run([path.parent], path.parent, weights)
+    assert not (path.parent / "patient_seg_seg.nii.gz").exists()

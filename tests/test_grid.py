@@ -8,18 +8,8 @@ import numpy as np
 from siil.geometry import Geometry
 from siil.grid import Volume
 from siil.preprocess import preprocess
-from siil.schema.dataset import Preprocess
 from siil.volume import read_image, write_volume
-
-SETTINGS = Preprocess(
-    spacing_mm=3,
-    window_hu=(-500, 1300),
-    crop_to_body=False,
-    body_threshold_hu=-300,
-    body_margin_mm=10,
-    max_voxels=1e8,
-    min_length_mm=20,
-)
+from tests.scans import SETTINGS
 
 
 def test_a_label_map_gets_the_header_that_its_scan_has_even_when_that_was_mended(tmp_path):

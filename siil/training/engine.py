@@ -20,7 +20,7 @@ from siil.progress import track
 from siil.schema.training import Train
 from siil.training.checkpoint import Checkpoint, Progress
 from siil.training.fabric import Fabric
-from siil.training.history import History
+from siil.training.history import NORM, History
 from siil.training.patches import Batch, Batches
 from siil.training.schedule import Phase, Schedule
 from siil.training.seed import Stream, integer
@@ -91,7 +91,7 @@ def fit(
             keep_encoder_gradients(network)
         if settings.clip_norm is not None:
             norm = fabric.clip_gradients(model, optimizer, max_norm=settings.clip_norm, error_if_nonfinite=False)
-            check_gradient(norm, settings=settings, step=step, batch=batch)
+            values[NORM] = check_gradient(norm, settings=settings, step=step, batch=batch)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if phase is not Phase.ENCODER:
@@ -173,13 +173,15 @@ def finite_values(terms: dict[str, Tensor], *, step: int, batch: Batch) -> dict[
     return values
 
 
-def check_gradient(norm: Tensor | None, *, settings: Train, step: int, batch: Batch) -> None:
-    """Raise TrainingError when the gradient is not finite. In 16-mixed the loss scaler skips such steps by itself."""
-    if norm is not None and settings.precision != "16-mixed" and not bool(torch.isfinite(norm)):
+def check_gradient(norm: Tensor | None, *, settings: Train, step: int, batch: Batch) -> float:
+    """The norm. Raises TrainingError when it is not finite; in 16-mixed the loss scaler skips such steps by itself."""
+    found = math.nan if norm is None else float(norm)
+    if norm is not None and settings.precision != "16-mixed" and not math.isfinite(found):
         raise TrainingError(
             f"step {step}: the gradient is not finite (cases {', '.join(batch.cases)}); lower train.learning_rate, or "
             "try train.precision=32-true"
         )
+    return found
 
 
 def keep_encoder_gradients(network: nn.Module) -> None:

@@ -27,8 +27,10 @@ TERMS: Final = (
     "presence",
     "contrast",
 )
+NORM: Final = "gradient_norm"
+"""Of the whole gradient before it is clipped, mean over the steps; absent without clipping."""
 SCORES: Final = ("dice", "binary_dice", "id_rate")
-COLUMNS: Final = ("epoch", "step", "phase", "lr", "seconds", *TERMS, *SCORES)
+COLUMNS: Final = ("epoch", "step", "phase", "lr", "seconds", *TERMS, NORM, *SCORES)
 """phase is train or validation; seconds count from the start of the training, interruptions left out."""
 
 
@@ -59,7 +61,7 @@ class History:
             return
         self._write(rows)
         row = rows[-1]
-        for name in ("lr", *TERMS, *SCORES):
+        for name in ("lr", *TERMS, NORM, *SCORES):
             if name in row and self._board is not None:
                 self._board.add_scalar(f"{row['phase']}/{name}", row[name], row["step"])
 

@@ -231,6 +231,7 @@ def test_the_history_has_a_row_per_epoch_and_validation_with_mean_losses(tmp_pat
     assert frame["total"].dropna().tolist() == pytest.approx([sum(seen[i : i + 4]) / 4 for i in (0, 4, 8)], rel=1e-5)
     assert frame["dice"].dropna().tolist() == [0.5] * 3
     assert frame["contrast"].isna().all()
+    assert (frame.loc[frame["phase"] == "train", "gradient_norm"] > 0).all()
     assert list((tmp_path / "tensorboard").iterdir())
 
 

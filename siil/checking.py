@@ -59,7 +59,8 @@ def check_scan(found: Found, *, settings: Preprocess, needs_mask: bool) -> list[
     only_mask = found.mask == found.image
     said: list[Problem] = []
     try:
-        check_name(found)
+        if needs_mask:  # a scan of a dataset, whose name goes through the workflow
+            check_name(found)
         grid = volume.read_grid(found.image)
         image = None
         if not only_mask:

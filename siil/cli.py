@@ -8,7 +8,6 @@ Nothing here imports torch.
 
 from __future__ import annotations
 
-import errno
 import functools
 import importlib
 import inspect
@@ -22,14 +21,10 @@ from typing import Annotated, Any
 import typer
 
 from siil import config as configuration
-from siil.errors import ConfigError, SiilError
+from siil.errors import ConfigError, message
 from siil.pipeline import BY_NAME, OWN_VERBS, VERBS
 
 log = logging.getLogger("siil")
-_MENDABLE = (
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS),
-    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
-)
 app = typer.Typer(
     name="siil",
     help="SIIL: labels and segments every vertebra in a CT scan. Research use only, not a medical device.",
@@ -126,13 +121,6 @@ def main() -> None:
         if _logs_to_file():
             log.exception("a bug, not a mistake of yours")
         raise
-
-
-def message(error: Exception) -> str | None:
-    """The one line for an error that the user can mend; None for a bug."""
-    if isinstance(error, OSError) and error.errno in _MENDABLE:
-        return f"{error.filename or 'writing'}: {error.strerror}; make room or give a folder that can be written"
-    return " ".join(str(error).split()) if isinstance(error, SiilError) else None
 
 
 def _refuse(line: str) -> None:

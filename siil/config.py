@@ -199,6 +199,8 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
             target = target.setdefault(part, {})
             if not isinstance(target, dict):
                 raise ConfigError(f"--set {pair}: {part} was set to {target!r} before; give one of the two")
+        if isinstance(target.get(last), dict):
+            raise ConfigError(f"--set {pair}: {last} was set to {target[last]!r} before; give one of the two")
         try:
             target[last] = yaml.safe_load(text)
         except (yaml.YAMLError, ValueError) as error:

@@ -34,6 +34,7 @@ TABLE: Final[tuple[Defect, ...]] = (
     Defect("empty", "refuse", "a NIfTI file with content", "download or copy it again"),
     Defect("damaged", "refuse", "a whole file", "download or copy it again"),
     Defect("not_nifti", "refuse", "a NIfTI file (.nii or .nii.gz)", _CONVERT),
+    Defect("colours", "refuse", "one number per voxel", _CONVERT),
     Defect("dimensions", "refuse", "one volume of three dimensions", "give the 3D volume, not a slice or a series"),
     Defect("one_volume", "repair", "three dimensions", "the fourth dimension of length 1 is dropped"),
     Defect("spacing", "refuse", "voxel spacings of 0.05 to 20 mm", f"mend the header or {_CONVERT}"),

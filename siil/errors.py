@@ -4,6 +4,15 @@ A `SiilError` becomes one `ERROR:` line and exit code 2 at the command line (see
 keeps its traceback. A message says which file or argument, what was expected, what came, and what to do.
 """
 
+from __future__ import annotations
+
+import errno
+
+_MENDABLE = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
+)
+
 
 class SiilError(Exception):
     """Something that the user can mend. The message is one line, without a trailing full stop after a path."""
@@ -27,3 +36,10 @@ class WeightsError(SiilError):
 
 class TrainingError(SiilError):
     """Training cannot go on, for example because a loss is not finite."""
+
+
+def message(error: Exception) -> str | None:
+    """The one line for an error that the user can mend; None for a bug."""
+    if isinstance(error, OSError) and error.errno in _MENDABLE:
+        return f"{error.filename or 'writing'}: {error.strerror}; make room or give a folder that can be written"
+    return " ".join(str(error).split()) if isinstance(error, SiilError) else None

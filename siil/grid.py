@@ -44,7 +44,7 @@ class Grid:
 
     @property
     def header(self) -> np.ndarray:
-        """4 x 4, as `matrix`, for the header of a file on this grid: a viewer then lays it onto the scan exactly."""
+        """4 x 4, as `matrix`, for the header of a file on this grid: the one that the scan came with."""
         return self.matrix if self.stored is None else np.reshape(self.stored, (4, 4))
 
     @property

@@ -27,13 +27,13 @@ def lineage(experiment: str, folder: Path = CONFIG_DIR / "experiments") -> list[
 
     Raises ConfigError for an unknown experiment, and for one that extends itself.
     """
-    names: list[str] = []
-    following: str | None = experiment
-    while following is not None:
+    names = [experiment]
+    while (following := load(folder, names[0]).get("extends")) is not None:
         if following in names:
             raise ConfigError(f"experiments/{experiment}.yaml: extends itself by way of {', '.join(reversed(names))}")
+        if not (folder / f"{following}.yaml").is_file():
+            raise ConfigError(f"experiments/{names[0]}.yaml: extends {following!r}, which is no other experiment")
         names.insert(0, following)
-        following = load(folder, following).get("extends")
     return names
 
 

@@ -71,7 +71,7 @@ def prepare(config: Config) -> Path:
 
 def run(steps: Callable[[Config, str], None], arguments: Sequence[str] | None = None) -> None:
     """Run `steps` as a program: log on standard error, one `ERROR:` line and exit code 2 for what the user can mend."""
-    from siil.cli import message
+    from siil.errors import message
     from siil.get_config import get_config
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True)

@@ -17,7 +17,6 @@ import nibabel as nib
 import numpy as np
 
 from siil import defects, files
-from siil.errors import InputError
 from siil.grid import TO_LPS, Grid, Volume, from_sitk, match_mask, to_sitk
 
 __all__ = [
@@ -63,7 +62,7 @@ def read_image(path: Path) -> Volume:
     image = _open(path)
     grid, notes = _grid(image, path)
     _check_whole(path)
-    array = np.empty(grid.shape, np.int16)
+    array = _room(grid, np.int16, path)
     clipped = False
     for rows, block in _blocks(image, path, grid):
         if block.dtype.kind == "f":
@@ -93,7 +92,7 @@ def read_mask(path: Path) -> Volume:
     image = _open(path)
     grid, notes = _grid(image, path)
     _check_whole(path)
-    array = np.empty(grid.shape, np.uint8)
+    array = _room(grid, np.uint8, path)
     for rows, block in _blocks(image, path, grid):
         if block.dtype.kind == "f":
             if not np.isfinite(block).all():
@@ -154,10 +153,17 @@ def _open(path: Path) -> Any:
     if not isinstance(image, nib.Nifti1Image):  # Nifti2Image is a subclass
         raise defects.refusal("not_nifti", path, type(image).__name__)
     if image.get_data_dtype().kind not in "iufb":
-        kind = image.header.get_value_label("datatype")
-        raise InputError(f"{path}: expected one number per voxel, got {kind}; convert the original scan again")
+        raise defects.refusal("colours", path, image.header.get_value_label("datatype"))
     _check_zooms(start, image, path)
     return image
+
+
+def _room(grid: Grid, kind: type, path: Path) -> np.ndarray:
+    try:
+        return np.empty(grid.shape, kind)
+    except MemoryError:
+        z, y, x = grid.shape
+        raise defects.refusal("too_large", path, f"{x}x{y}x{z} voxels, more than memory holds") from None
 
 
 def _check_whole(path: Path) -> None:

@@ -104,6 +104,18 @@ def test_an_experiment_extends_another():
     assert layers.lineage("ablation") == ["demo", "ablation"]
 
 
+def test_an_experiment_that_extends_nothing_there_is_names_the_file_that_says_so(tmp_path):
+    (tmp_path / "mine.yaml").write_text("extends: demmo\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"experiments/mine\.yaml: extends 'demmo', which is no other experiment"):
+        layers.lineage("mine", tmp_path)
+
+
+def test_a_key_and_its_section_cannot_both_be_set():
+    for pairs in (["train.epochs=2", "train=1"], ["train=1", "train.epochs=2"]):
+        with pytest.raises(ConfigError, match="give one of the two"):
+            parse_overrides(pairs)
+
+
 def test_an_experiment_that_extends_itself_is_refused(tmp_path):
     for name, parent in (("one", "two"), ("two", "one")):
         (tmp_path / f"{name}.yaml").write_text(f"extends: {parent}\n", encoding="utf-8")

@@ -43,7 +43,10 @@ def find_scans(paths: Iterable[Path]) -> list[Scan]:
 
 def _scans(path: Path) -> list[Scan]:
     if path.is_dir():
-        inside = sorted(item for item in path.iterdir() if item.is_file() and is_nifti(item) and not _is_result(item))
+        images = sorted(item for item in path.iterdir() if item.is_file() and is_nifti(item))
+        inside = [item for item in images if not _is_result(item)]
+        if images and not inside:
+            raise InputError(f"{path}: expected scans, got nothing but results of an earlier predict; give their scans")
         if inside:
             return [Scan(_stem(item), item, dicom=False) for item in inside]
         if not any(path.iterdir()):

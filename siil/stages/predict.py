@@ -6,9 +6,11 @@ a scan are made in a hidden folder and moved into place when all are there, run.
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
 import shutil
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +18,7 @@ import typer
 
 from siil import files, provenance
 from siil.config import Config
-from siil.errors import InputError, SiilError, WeightsError
+from siil.errors import InputError, WeightsError, message
 
 if TYPE_CHECKING:
     from siil.grid import Volume
@@ -60,9 +62,9 @@ def predict(
         except Exception as error:  # whatever one scan brings up, the others are done
             if len(found) == 1:
                 raise
-            bug = not isinstance(error, SiilError)
-            what = f"{scan.path}: {type(error).__name__}: {error}" if bug else str(error)
-            log.error("ERROR: %s", " ".join(what.split()), exc_info=bug)
+            said = message(error)
+            what = " ".join(f"{scan.path}: {type(error).__name__}: {error}".split()) if said is None else said
+            log.error("ERROR: %s", what, exc_info=said is None)
             failed.append(scan.name)
     if failed:
         raise InputError(f"{len(failed)} of {len(found)} scans were not segmented: {', '.join(failed)}")
@@ -90,9 +92,7 @@ def _predict_one(
     there = folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     _spare_input(scan, folder)
-    made = folder / f".tmp-{scan.name}"
-    shutil.rmtree(made, ignore_errors=True)  # of a run that was killed
-    made.mkdir()
+    made = _temporary(folder, scan)
     try:
         settings = config.inference.model_dump()
         inputs = [weights] if scan.dicom else [weights, scan.path]
@@ -108,6 +108,18 @@ def _predict_one(
         if not there and not any(folder.iterdir()):
             folder.rmdir()
     log.info("%s: results in %s", scan.name, folder)
+
+
+def _temporary(folder: Path, scan: Scan) -> Path:
+    """A hidden folder of this process; those of processes of this machine that were killed are removed."""
+    ours = f".tmp-{scan.name}-{socket.gethostname()}-"
+    for left in folder.glob(f"{glob.escape(ours)}*"):
+        number = left.name.removeprefix(ours)
+        if number == str(os.getpid()) or not Path("/proc", number).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    made = folder / f"{ours}{os.getpid()}"
+    made.mkdir()
+    return made
 
 
 def _make(

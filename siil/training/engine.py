@@ -91,7 +91,7 @@ def fit(
             keep_encoder_gradients(network)
         if settings.clip_norm is not None:
             norm = fabric.clip_gradients(model, optimizer, max_norm=settings.clip_norm, error_if_nonfinite=False)
-            values[NORM] = check_gradient(norm, settings=settings, step=step, batch=batch)
+            values |= gradient_norm(norm, settings=settings, step=step, batch=batch)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if phase is not Phase.ENCODER:
@@ -173,15 +173,20 @@ def finite_values(terms: dict[str, Tensor], *, step: int, batch: Batch) -> dict[
     return values
 
 
-def check_gradient(norm: Tensor | None, *, settings: Train, step: int, batch: Batch) -> float:
-    """The norm. Raises TrainingError when it is not finite; in 16-mixed the loss scaler skips such steps by itself."""
-    found = math.nan if norm is None else float(norm)
-    if norm is not None and settings.precision != "16-mixed" and not math.isfinite(found):
+def gradient_norm(norm: Tensor | None, *, settings: Train, step: int, batch: Batch) -> dict[str, float]:
+    """The norm under its name. Raises TrainingError when it is not finite.
+
+    Nothing in 16-mixed: there steps with an infinite norm belong to the method, the loss scaler skips them.
+    """
+    if norm is None or settings.precision == "16-mixed":
+        return {}
+    found = float(norm)
+    if not math.isfinite(found):
         raise TrainingError(
             f"step {step}: the gradient is not finite (cases {', '.join(batch.cases)}); lower train.learning_rate, or "
             "try train.precision=32-true"
         )
-    return found
+    return {NORM: found}
 
 
 def keep_encoder_gradients(network: nn.Module) -> None:

@@ -75,10 +75,13 @@ def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path, weights, monkey
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("siil.report.preview.write_preview", killed)
         patch.setattr(shutil, "rmtree", lambda *_, **__: None)
+        patch.setattr(os, "getpid", lambda: 999_999_999)  # above any limit: of no process that lives
         run([path], tmp_path / "out", weights)
-    assert any(name.startswith(".tmp-") for name in names_in(tmp_path / "out"))
+    (left,) = (name for name in names_in(tmp_path / "out") if name.startswith(".tmp-"))
+    other = tmp_path / "out" / left.replace("999999999", "1")  # of a process that runs
+    other.mkdir()
     run([path], tmp_path / "out", weights)
-    assert not any(name.startswith(".tmp-") for name in names_in(tmp_path / "out"))
+    assert [name for name in names_in(tmp_path / "out") if name.startswith(".tmp-")] == [other.name]
 
 
 def test_a_repair_is_said_with_the_path_of_the_scan(tmp_path, weights, caplog):
@@ -187,4 +190,11 @@ def test_results_that_lie_beside_their_scan_are_no_scans(tmp_path, weights):
     path = scan(tmp_path / "scans/patient.nii.gz")
     for _ in range(2):
         run([path.parent], path.parent, weights)
-    assert not (path.parent / "patient_seg_seg.nii.gz").exists()
+    assert names_in(path.parent) == {"patient.nii.gz", "run.json", *(f"patient_{kind}" for kind in KINDS)}
+
+
+def test_a_folder_of_nothing_but_results_is_refused(tmp_path, weights):
+    scan(tmp_path / "a_seg.nii.gz")
+    (tmp_path / "a_scan.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match="nothing but results of an earlier predict"):
+        run([tmp_path], tmp_path / "out", weights)

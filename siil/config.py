@@ -12,10 +12,10 @@ import difflib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from siil.errors import ConfigError
 from siil.layers import CONFIG_DIR, load, merge, overlay, read
@@ -27,13 +27,17 @@ from siil.schema.report import Evaluate, Report
 from siil.schema.training import Train
 from siil.sizes import check_sizes
 
+ModelName = Annotated[str, StringConstraints(pattern="^[^@]+$")]
+"""No @, which stands before the number of a repeat."""
+
 
 class Config(Section):
     """The whole configuration of one run."""
 
     experiment: str = Field(pattern=r"^[a-z0-9_]+$", description="folder under results/")
     description: str = Field(description="one sentence for the report")
-    models: tuple[str, ...] = Field(min_length=1, description="names of config/models/*.yaml to train and test")
+    models: tuple[ModelName, ...] = Field(min_length=1, description="names of config/models/*.yaml to train and test")
+    repeats: int = Field(ge=1, description="trainings of each model on each fold: seeds train.seed, train.seed + 1, …")
     folds: tuple[int, ...] = Field(min_length=1, description="folds to run, out of dataset.split.folds")
     dataset: Dataset
     patch: Patch
@@ -52,14 +56,15 @@ def resolve(
 
     Args:
         experiment: name of root/experiments/*.yaml.
-        model: name of root/models/*.yaml; None leaves the model section as config.yaml and the experiment have it, and
-            resolves each of the experiment's models too, so that a wrong one is said now and not after hours.
+        model: name of root/models/*.yaml, or a run of it (`runs`: `siil@2` adds 2 to train.seed); None leaves the model
+            section as config.yaml and the experiment have it, and resolves each of the experiment's models too, so that
+            a wrong one is said now and not after hours.
         overrides: nested mapping that wins over every file.
         root: the config folder.
 
     Raises:
-        ConfigError: unknown file, unknown key (the nearest is named), wrong type, fold that does not exist, sizes
-            of a model that do not fit.
+        ConfigError: unknown file, unknown key (the nearest is named), wrong type, fold or repeat that does not
+            exist, sizes of a model that do not fit.
     """
     experiment_layer = overlay(root / "experiments", experiment)
     dataset = (overrides or {}).get("dataset", experiment_layer.pop("dataset", None))
@@ -70,8 +75,9 @@ def resolve(
         )
     rest = {key: value for key, value in (overrides or {}).items() if key != "dataset"}
     layers = [read(root / "config.yaml"), load(root / "datasets", str(dataset)), experiment_layer]
+    name, repeat = split_run(model) if model is not None else ("", 0)
     if model is not None:
-        layers.append(load(root / "models", model))
+        layers.append(load(root / "models", name))
     merged: dict[str, Any] = {}
     for layer in [*layers, rest]:
         merged = merge(merged, layer)
@@ -80,9 +86,36 @@ def resolve(
     _check_lists(config)
     if model is not None:
         check_sizes(config.model, config.patch.size_vox)
-    for name in config.models if model is None else ():
-        resolve(experiment, model=name, overrides=overrides, root=root)
-    return config
+    for other in config.models if model is None else ():
+        resolve(experiment, model=other, overrides=overrides, root=root)
+    return _repeated(config, repeat) if repeat else config
+
+
+def runs(config: Config) -> tuple[str, ...]:
+    """The trainings on each fold: every model, then every model as `{model}@1`, and so on up to `repeats`."""
+    return tuple(run_name(model, repeat) for repeat in range(config.repeats) for model in config.models)
+
+
+def run_name(model: str, repeat: int) -> str:
+    """The folder of a training: `siil` for repeat 0, `siil@2` for repeat 2."""
+    return f"{model}@{repeat}" if repeat else model
+
+
+def split_run(run: str) -> tuple[str, int]:
+    """The model and the repeat of a run: the inverse of `run_name`. Raises ConfigError for another form."""
+    model, at, number = str(run).partition("@")
+    repeat = int(number) if number.isdecimal() else 0
+    if at and (not model or run_name(model, repeat) != run):
+        raise ConfigError(f"model {run}: expected a name, or name@1, name@2, … for a repeat")
+    return model, repeat
+
+
+def _repeated(config: Config, repeat: int) -> Config:
+    """`config` with the seed of a repeat of its trainings."""
+    if repeat >= config.repeats:
+        raise ConfigError(f"repeat {repeat} does not exist; there are 0 to {config.repeats - 1}, set repeats for more")
+    train = config.train.model_copy(update={"seed": config.train.seed + repeat})
+    return config.model_copy(update={"train": train})
 
 
 def validate(values: Mapping[str, Any], *, where: str) -> Config:

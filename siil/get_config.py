@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from siil import config as configuration
 from siil.config import Config
+from siil.errors import ConfigError
 from siil.schema.dataset import CustomSource
 
 EXPERIMENT = "custom"
@@ -22,6 +23,11 @@ def get_config(arguments: Sequence[str] | None = None) -> tuple[Config, str]:
     given = parser().parse_args(arguments)
     overrides = configuration.parse_overrides(given.set)
     config = configuration.resolve(EXPERIMENT, model=given.model, overrides={**overrides, "models": [given.model]})
+    if config.repeats > 1:
+        raise ConfigError(
+            f"repeats: these programs train one network a fold, got {config.repeats}; set repeats=1, or use the "
+            f"workflow (snakemake --cores all --config experiment={EXPERIMENT})"
+        )
     return (at(config, given.data_path) if given.data_path else config), given.device
 
 

@@ -8,6 +8,7 @@ workflow catalogues expect it under workflow/schemas.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,9 @@ def _type(field: FieldInfo) -> str:
     annotation = field.annotation
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
     text = text.replace("typing.", "").replace("Literal", "one of ")
-    return "mapping of name to source" if text.startswith("dict[str, Annotated") else text
+    if text.startswith("dict[str, Annotated"):
+        return "mapping of name to source"
+    return re.sub(r"Annotated\[(\w+), .*\)\]", r"\1", text)  # without its constraints
 
 
 def _value(values: dict[str, Any], key: str) -> str:

@@ -40,7 +40,7 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage("train", _TRAIN),
     Stage("test", ("inference",)),
     Stage("evaluate", ("evaluate",)),
-    Stage("aggregate", ("models", "folds", *_INTERVALS)),
+    Stage("aggregate", ("models", "repeats", "folds", *_INTERVALS)),
     Stage("tables", _INTERVALS),
     Stage("figures", ("models", "folds", *_INTERVALS)),
     Stage("report", ("experiment", "description", "models", "folds", "report")),

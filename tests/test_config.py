@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from siil import layers
-from siil.config import CONFIG_DIR, parse_overrides, partial, resolve, sections
+from siil.config import CONFIG_DIR, parse_overrides, partial, resolve, run_name, runs, sections, split_run
 from siil.errors import ConfigError
-from siil.pipeline import STAGES
+from siil.pipeline import BY_NAME, STAGES
 
 EXPERIMENTS = sorted(path.stem for path in (CONFIG_DIR / "experiments").glob("*.yaml"))
 MODELS = sorted(path.stem for path in (CONFIG_DIR / "models").glob("*.yaml"))
@@ -64,6 +64,47 @@ def test_a_fold_that_does_not_exist_is_refused():
 def test_what_stands_twice_in_a_list_is_refused(key, values):
     with pytest.raises(ConfigError, match=rf"^{key}: {values[0]} stands twice"):
         resolve("demo", overrides={key: values})
+
+
+def test_runs_are_every_model_then_every_model_again():
+    config = resolve("demo", overrides={"models": ["siil", "unet"], "repeats": 2})
+    assert runs(config) == ("siil", "unet", "siil@1", "unet@1")
+    assert runs(resolve("demo")) == ("siil",)
+    assert [run_name(*split_run(run)) for run in runs(config)] == list(runs(config))
+    assert len(runs(resolve("ablation"))) == 3 * len(resolve("ablation").models)
+
+
+def test_a_repeat_is_its_model_with_another_seed_and_nothing_else():
+    values = {"repeats": 3, "train": {"seed": 5}}
+    model, run = (resolve("demo", model=name, overrides=values) for name in ("no_gru", "no_gru@2"))
+    assert (model.train.seed, run.train.seed) == (5, 7)
+    assert run.model_copy(update={"train": model.train}) == model
+    once = resolve("demo", model="no_gru", overrides={"train": {"seed": 5}})
+    for stage in ("train", "test", "evaluate"):  # what repeat 0 made stays when repeats are added
+        names = BY_NAME[stage].sections
+        assert sections(model, names) == sections(once, names)
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        ("siil@2", "repeat 2 does not exist; there are 0 to 1"),
+        ("silt@1", r"no models/silt\.yaml .* did you mean siil\?"),
+        *((run, f"model {run}: expected a name, or name@1") for run in ("siil@0", "siil@", "siil@01", "siil@x", "@1")),
+    ],
+)
+def test_a_run_that_does_not_exist_is_refused_in_one_line(run, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        resolve("demo", model=run, overrides={"repeats": 2})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"), [({"models": ["siil@1"]}, r"models\.0: .*'siil@1'"), ({"repeats": 0}, "repeats: .*got 0")]
+)
+def test_a_model_with_an_at_sign_and_no_training_at_all_are_refused(overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        resolve("demo", overrides=overrides)
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,11 @@ def test_an_unknown_key_is_a_configuration_error() -> None:
         get_config(["--set", "train.epoch=7"])
 
 
+def test_repeats_are_for_the_workflow() -> None:
+    with pytest.raises(ConfigError, match="repeats: these programs train one network a fold, got 3"):
+        get_config(["--set", "repeats=3"])
+
+
 def test_a_folder_without_scans_is_one_line_and_exit_2(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     command = [sys.executable, "-m", "siil.trainer", "--data_path", "empty"]

@@ -22,26 +22,36 @@ def summarise(frame: pd.DataFrame, *, by: Sequence[str], metrics: Sequence[str],
     """Mean, sd, interval and count of each metric in each group.
 
     Args:
-        frame: rows with the columns `by`, `metrics` and `patient`.
+        frame: rows with the columns `by`, `metrics`, `patient` and, where trainings were repeated, `repeat`, fold, case
+            and label.
         by: what makes a group; groups keep the order in which they first come.
         metrics: columns to average.
         settings: bootstrap, confidence and seed.
 
     Returns:
         The columns `by`, then metric, mean, sd (over rows), low, high (percentile bootstrap of the mean over patients;
-        NaN for fewer than two patients) and n (rows with a value). The same patients are drawn for every metric, and,
-        where groups hold the same patients, for every group.
+        NaN for fewer than two patients) and n (rows with a value, the repeats of one scan or vertebra counted once). The
+        same patients are drawn for every metric, and, where groups hold the same patients, for every group.
     """
     rows = []
     for key, group in frame.groupby(list(by), sort=False):
         values = group[list(metrics)].to_numpy(float)
         low, high = _intervals(values, group["patient"].to_numpy(str), settings)
+        things = _things(group)
         for number, metric in enumerate(metrics):
-            known = values[~np.isnan(values[:, number]), number]
+            there = ~np.isnan(values[:, number])
+            known = values[there, number]
             mean = float(known.mean()) if known.size else np.nan
             sd = float(known.std(ddof=1)) if known.size > 1 else np.nan
-            rows.append((*key, metric, mean, sd, low[number], high[number], known.size))
+            rows.append((*key, metric, mean, sd, low[number], high[number], np.unique(things[there]).size))
     return pd.DataFrame(rows, columns=[*by, *COLUMNS])
+
+
+def _things(group: pd.DataFrame) -> np.ndarray:
+    """A number per row that the repeats of one scan or vertebra share."""
+    if "repeat" not in group or group["repeat"].nunique() == 1:
+        return np.arange(len(group))
+    return group.groupby(["fold", "case", "label"], sort=False, dropna=False).ngroup().to_numpy()
 
 
 def _intervals(values: np.ndarray, patients: np.ndarray, settings: Report) -> tuple[np.ndarray, np.ndarray]:

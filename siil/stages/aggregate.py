@@ -1,7 +1,8 @@
 """`siil aggregate`: the rows of all scored scans of an experiment, pooled (step 9 of the pipeline).
 
-Reads exactly the models and folds of the configuration and the cases of each fold's testing.txt, so that files of an
-earlier configuration are never mixed in. Averages and intervals come from siil.metrics.pool.
+Reads exactly the runs and folds of the configuration and the cases of each fold's testing.txt, so that files of an
+earlier configuration are never mixed in. A run is a model and the number of its repeat (siil.config.runs); repeats are
+more rows of the same scans and patients. Averages and intervals come from siil.metrics.pool.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import typer
 
 from siil import files, folds, provenance
 from siil.cases import read_cases
-from siil.config import Config
+from siil.config import Config, runs, split_run
 from siil.errors import DatasetError
 from siil.metrics import pool, rows
 from siil.metrics.catalogue import metrics_of
@@ -28,23 +29,23 @@ def aggregate(
     data: Annotated[Path, typer.Option(help="folder of the dataset")],
     output: Annotated[Path, typer.Option(help="folder for vertebrae, scans, summary, history.tsv and metrics.json")],
 ) -> None:
-    """Pool the scores of all models, folds and cases of an experiment. Research use only.
+    """Pool the scores of all models, repeats, folds and cases of an experiment. Research use only.
 
     Writes vertebrae.tsv and scans.tsv (every row), summary.tsv (mean, sd, bootstrap interval over patients, count per
     model, space and metric), history.tsv (the trainings) and metrics.json (the means, for DVC).
     """
-    used = {"models": config.models, "folds": config.folds, "report": _settings(config)}
+    used = {"models": config.models, "repeats": config.repeats, "folds": config.folds, "report": _settings(config)}
     tested = list(_tested(config, results, data))
-    trained = [(model, fold) for model in config.models for fold in config.folds]
+    trained = [(run, fold) for run in runs(config) for fold in config.folds]
     with provenance.record(
         provenance.run_path(output / "vertebrae.tsv"), stage="aggregate", config=used, inputs=[data / "cases.tsv"]
     ) as entry:
         patients = {case.case: case.patient for case in read_cases(data / "cases.tsv")}
-        parts = [_rows(path, model, fold, patients.get(case, "")) for model, fold, case, path in tested]
+        parts = [_rows(path, run, fold, patients.get(case, "")) for run, fold, case, path in tested]
         vertebrae, scans = (pd.concat([part[s] for part in parts], ignore_index=True) for s in ("vertebra", "scan"))
         metrics = [metric.name for metric in metrics_of(scans.columns)]
         summary = pool.summarise(scans, by=("model", "space"), metrics=metrics, settings=config.report)
-        history = pd.concat([_history(results, model, fold) for model, fold in trained], ignore_index=True)
+        history = pd.concat([_history(results, run, fold) for run, fold in trained], ignore_index=True)
         for name, frame in {"vertebrae": vertebrae, "scans": scans, "summary": summary, "history": history}.items():
             files.write_text(output / f"{name}.tsv", rows.to_text(frame))
         files.write_json(output / "metrics.json", _nested(summary))
@@ -57,35 +58,41 @@ def _settings(config: Config) -> dict[str, float]:
 
 
 def _tested(config: Config, results: Path, data: Path) -> Iterator[tuple[str, int, str, Path]]:
-    """Model, fold, case and the path of its scores, in the order of the configuration. Raises DatasetError."""
-    for model in config.models:
+    """Run, fold, case and the path of its scores, in the order of the configuration. Raises DatasetError."""
+    for run in runs(config):
         for fold in config.folds:
             for case in folds.read_list(data / "folds" / str(fold) / "testing.txt"):
-                path = results / "evaluate" / model / f"fold{fold}" / f"{case}.tsv"
+                path = results / "evaluate" / run / f"fold{fold}" / f"{case}.tsv"
                 if not path.is_file():
                     raise DatasetError(f"{path}: expected the scores of a tested case, got nothing; run evaluate")
-                yield model, fold, case, path
+                yield run, fold, case, path
 
 
-def _rows(path: Path, model: str, fold: int, patient: str) -> dict[str, pd.DataFrame]:
+def _rows(path: Path, run: str, fold: int, patient: str) -> dict[str, pd.DataFrame]:
     if not patient:
         raise DatasetError(f"{path}: the case is not in cases.tsv; run index and split again")
     frame = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     parts = rows.split(frame, where=str(path))
     for part in parts.values():
-        part.insert(0, "model", model)
-        part.insert(1, "fold", fold)
-        part.insert(3, "patient", patient)
+        _lead(part, run, fold)
+        part.insert(4, "patient", patient)
     return parts
 
 
-def _history(results: Path, model: str, fold: int) -> pd.DataFrame:
-    path = results / "train" / model / f"fold{fold}" / "history.tsv"
+def _lead(frame: pd.DataFrame, run: str, fold: int) -> None:
+    """Put model, repeat and fold in front."""
+    model, repeat = split_run(run)
+    frame.insert(0, "model", model)
+    frame.insert(1, "repeat", repeat)
+    frame.insert(2, "fold", fold)
+
+
+def _history(results: Path, run: str, fold: int) -> pd.DataFrame:
+    path = results / "train" / run / f"fold{fold}" / "history.tsv"
     if not path.is_file():
         raise DatasetError(f"{path}: expected the history of a training, got nothing; run train")
     frame = pd.read_csv(path, sep="\t")
-    frame.insert(0, "model", model)
-    frame.insert(1, "fold", fold)
+    _lead(frame, run, fold)
     return frame
 
 

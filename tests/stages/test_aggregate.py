@@ -50,10 +50,12 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *, models: tuple[str, ...] = ("siil", "unet"), folds: tuple[int, ...] = (0, 1)) -> Path:
+def run(
+    folder: Path, *, models: tuple[str, ...] = ("siil", "unet"), folds: tuple[int, ...] = (0, 1), repeats: int = 1
+) -> Path:
     report = {"bootstrap": 100, "confidence": 0.95, "seed": 0}
     aggregate(
-        config=partial({"models": list(models), "folds": list(folds), "report": report}),
+        config=partial({"models": list(models), "repeats": repeats, "folds": list(folds), "report": report}),
         results=folder / "results",
         data=folder / "data",
         output=folder / "out",
@@ -68,7 +70,9 @@ def read(folder: Path, name: str) -> pd.DataFrame:
 def test_every_row_is_pooled_with_model_fold_and_patient_in_front(tree: Path) -> None:
     out = run(tree)
     scans, vertebrae = read(out, "scans"), read(out, "vertebrae")
-    assert list(scans.columns[:4]) == ["model", "fold", "case", "patient"]
+    for frame in (scans, vertebrae):
+        assert list(frame.columns[:5]) == ["model", "repeat", "fold", "case", "patient"]
+        assert set(frame["repeat"]) == {0}
     assert len(scans) == 6
     assert len(vertebrae) == 12
     assert scans.loc[scans["case"] == "a2", "patient"].tolist() == ["a", "a"]
@@ -89,6 +93,43 @@ def test_the_summary_averages_scans_and_metrics_json_holds_its_means(tree: Path)
     assert nested["siil"]["work"]["all_right"] == 1
 
 
+def repeat_all(tree: Path, *, missed: bool) -> None:
+    """Write the files of a second training of each model."""
+    for model in ("siil", "unet"):
+        for fold, cases in FOLDS.items():
+            for case in cases:
+                write_scores(tree / f"results/evaluate/{model}@1/fold{fold}/{case}.tsv", case, missed=missed)
+            history = "epoch\tphase\ttotal\n1\ttrain\t7.5\n"
+            files.write_text(tree / f"results/train/{model}@1/fold{fold}/history.tsv", history)
+
+
+def test_repeats_are_rows_of_the_same_model_scans_and_patients(tree: Path) -> None:
+    repeat_all(tree, missed=True)
+    out = run(tree, repeats=2)
+    scans, history = read(out, "scans"), read(out, "history")
+    assert scans[["model", "repeat"]].drop_duplicates().to_numpy().tolist() == [
+        *(["siil", 0], ["unet", 0], ["siil", 1], ["unet", 1])
+    ]
+    assert len(scans) == 12
+    assert len(read(out, "vertebrae")) == 24
+    assert history.loc[history["repeat"] == 1, "total"].tolist() == [7.5] * 4
+
+
+def test_repeats_are_averaged_and_their_scans_count_once(tree: Path) -> None:
+    repeat_all(tree, missed=True)
+    summary = read(run(tree, repeats=2), "summary").set_index(["model", "space", "metric"])
+    assert set(summary.index.get_level_values("model")) == {"siil", "unet"}
+    dice = summary.loc[("siil", "work", "dice")]
+    assert dice["mean"] == pytest.approx(0.75)  # 1 and 0.5 on every scan
+    assert (dice["low"], dice["high"]) == (0.75, 0.75)  # patients are drawn, and all are alike
+    assert dice["n"] == 3
+
+
+def test_a_repeat_that_was_not_scored_is_named(tree: Path) -> None:
+    with pytest.raises(DatasetError, match=r"siil@1/fold0/a1\.tsv: expected the scores"):
+        run(tree, repeats=2)
+
+
 def test_a_mean_that_does_not_exist_is_left_out_of_metrics_json(tree: Path) -> None:
     for fold, cases in FOLDS.items():
         for case in cases:
@@ -101,6 +142,7 @@ def test_a_mean_that_does_not_exist_is_left_out_of_metrics_json(tree: Path) -> N
 
 def test_histories_are_stacked(tree: Path) -> None:
     history = read(run(tree), "history")
+    assert list(history.columns[:3]) == ["model", "repeat", "fold"]
     assert history[["model", "fold", "total"]].to_numpy().tolist() == [
         ["siil", 0, 1.5],
         ["siil", 1, 2.5],

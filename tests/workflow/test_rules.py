@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 import pytest
@@ -45,6 +46,27 @@ def test_a_wrong_configuration_is_refused_before_anything_runs(words, message, t
     assert done.returncode == 1
     assert message in text
     assert "Traceback" not in text
+
+
+def planned(folder, *config: str) -> tuple[list[str], list[str]]:
+    """Weights that a dry run from nothing would train, and its jobs with their shell lines."""
+    done = dry_run(folder, "-p", "--config", "experiment=tiny", *config)
+    assert done.returncode == 0, done.stderr
+    text = done.stdout + done.stderr
+    weights = re.findall(r"^    output: (\S+/weights\.safetensors),", text, flags=re.M)
+    return sorted(weights), sorted(line for line in text.splitlines() if "python -m siil" in line)
+
+
+def test_repeats_plan_each_training_again_with_the_next_seed(tmp_path):
+    once, calls = planned(tmp_path)
+    assert once == [f"results/tiny/train/siil/fold{fold}/weights.safetensors" for fold in (0, 1)]
+    assert planned(tmp_path, "repeats=1") == (once, calls)
+    twice, more = planned(tmp_path, "repeats=2")
+    assert twice == sorted([*once, *(path.replace("siil", "siil@1") for path in once)])
+    train = [line for line in more if "siil train" in line]
+    assert {line for line in calls if "siil train" in line} < set(train)
+    assert [('"seed": 1' in line, "siil@1/fold" in line) for line in train].count((True, True)) == 2
+    assert len(train) == 4
 
 
 def test_experiments_that_share_a_source_fetch_it_by_the_same_values(tmp_path):

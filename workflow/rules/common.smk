@@ -29,7 +29,7 @@ OVERRIDES = {key: value for key, value in config.items() if key != "experiment"}
 
 @functools.cache
 def resolved(model=None):
-    """The configuration of the experiment, and of one of its models."""
+    """The configuration of the experiment, and of one of its runs."""
     try:
         return configuration.resolve(EXPERIMENT, model=model, overrides=OVERRIDES)
     except SiilError as error:
@@ -50,13 +50,14 @@ def settings(stage, model=None, source=None):
 
 
 CONFIG = resolved()
+RUNS = configuration.runs(CONFIG)  # what the wildcard `model` stands for: siil, siil@1
 DATASET = CONFIG.dataset.name
 DATA = f"data/{DATASET}"
 RESULTS = f"results/{EXPERIMENT}"
 # Trainings share the cores of this machine: on CPUs two side by side with half the cores each are done before two in turn.
 TRAIN_THREADS = max(
     1,
-    (workflow.resource_settings.cores or 8) // (len(CONFIG.models) * len(CONFIG.folds)),
+    (workflow.resource_settings.cores or 8) // (len(RUNS) * len(CONFIG.folds)),
 )
 
 
@@ -64,7 +65,7 @@ wildcard_constraints:
     experiment=EXPERIMENT,
     dataset=DATASET,
     source="|".join(CONFIG.dataset.sources),
-    model="|".join(CONFIG.models),
+    model="|".join(RUNS),
     fold=r"\d+",
     case=CASE,
 
@@ -124,12 +125,12 @@ def of_training_cases(*patterns):
 
 
 def of_tested_cases(*patterns):
-    """Input function: `patterns` of every model, fold and tested case of the experiment."""
+    """Input function: `patterns` of every run, fold and tested case of the experiment."""
     return lambda wildcards: [
         path
         for fold in CONFIG.folds
         for path in expand(
-            patterns, model=CONFIG.models, fold=fold, case=listed(fold, "testing")
+            patterns, model=RUNS, fold=fold, case=listed(fold, "testing")
         )
     ]
 

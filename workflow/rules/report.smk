@@ -26,7 +26,7 @@ rule aggregate:
         lists=expand(f"{DATA}/folds/{{fold}}/testing.txt", fold=CONFIG.folds),
         histories=expand(
             f"{RESULTS}/train/{{model}}/fold{{fold}}/history.tsv",
-            model=CONFIG.models,
+            model=RUNS,
             fold=CONFIG.folds,
         ),
     output:

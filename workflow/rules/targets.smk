@@ -54,7 +54,7 @@ rule all_train:
     input:
         expand(
             f"{RESULTS}/train/{{model}}/fold{{fold}}/weights.safetensors",
-            model=CONFIG.models,
+            model=RUNS,
             fold=CONFIG.folds,
         ),
 

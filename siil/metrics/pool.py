@@ -30,7 +30,7 @@ def summarise(frame: pd.DataFrame, *, by: Sequence[str], metrics: Sequence[str],
 
     Returns:
         The columns `by`, then metric, mean, sd (over rows), low, high (percentile bootstrap of the mean over patients;
-        NaN for fewer than two patients) and n (rows with a value, the repeats of one scan or vertebra counted once). The
+        NaN for fewer than two patients) and n (rows with a value; the repeats of one scan or vertebra count once). The
         same patients are drawn for every metric, and, where groups hold the same patients, for every group.
     """
     rows = []
@@ -45,6 +45,16 @@ def summarise(frame: pd.DataFrame, *, by: Sequence[str], metrics: Sequence[str],
             sd = float(known.std(ddof=1)) if known.size > 1 else np.nan
             rows.append((*key, metric, mean, sd, low[number], high[number], np.unique(things[there]).size))
     return pd.DataFrame(rows, columns=[*by, *COLUMNS])
+
+
+def repeats(frame: pd.DataFrame) -> int:
+    """How many trainings of each model on each fold are behind the rows."""
+    return max(1, int(frame["repeat"].nunique()))
+
+
+def once(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the first trainings: every scan or vertebra once per model, fold and space."""
+    return frame[frame["repeat"] == 0]
 
 
 def _things(group: pd.DataFrame) -> np.ndarray:

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from siil.anatomy import VERTEBRAE
+from siil.metrics import pool
 from siil.report.style import INK, MUTED, blank, nothing_to_show, styled
 
 NONE = "none"
@@ -28,8 +29,9 @@ def confusion_counts(rows: pd.DataFrame) -> pd.DataFrame:
     predicted = rows[rows["predicted"].fillna(False).astype(bool)]
     truth = rows[rows["truth"].fillna(False).astype(bool)]
     pairs = [(near or NONE, label) for near, label in zip(predicted["nearest_label"], predicted["label"], strict=True)]
-    covered = set(zip(predicted["fold"], predicted["case"], predicted["nearest_label"], strict=True))
-    missed = [key[2] for key in zip(truth["fold"], truth["case"], truth["label"], strict=True) if key not in covered]
+    scan = ["repeat", "fold", "case"]
+    covered = set(predicted[[*scan, "nearest_label"]].itertuples(index=False, name=None))
+    missed = [key[-1] for key in truth[[*scan, "label"]].itertuples(index=False, name=None) if key not in covered]
     pairs += [(label, NONE) for label in missed]
     seen = {name for pair in pairs for name in pair}
     order = [vertebra.name for vertebra in VERTEBRAE if vertebra.name in seen] + [NONE]
@@ -41,7 +43,7 @@ def confusion_counts(rows: pd.DataFrame) -> pd.DataFrame:
 
 @styled
 def confusion(vertebrae: pd.DataFrame, *, models: Sequence[str]) -> Figure:
-    """One matrix per model; colour: share of the row, number: count."""
+    """One matrix per model; colour: share of the row, number: count, mean over the repeats."""
     work = vertebrae[vertebrae["space"] == "work"]
     if work.empty:
         return nothing_to_show("No vertebra was scored on the working grid.")
@@ -51,7 +53,8 @@ def confusion(vertebrae: pd.DataFrame, *, models: Sequence[str]) -> Figure:
     figure = blank(width_in=size * columns + 0.4, height_in=size * height)
     panels = figure.subplots(height, columns, squeeze=False).ravel()
     for axis, model in zip(panels, models, strict=False):
-        _matrix(axis, confusion_counts(work[work["model"] == model]), title=model)
+        here = work[work["model"] == model]
+        _matrix(axis, confusion_counts(here) / pool.repeats(here), title=model)
     for axis in panels[len(models) :]:
         axis.set_axis_off()
     return figure
@@ -59,19 +62,22 @@ def confusion(vertebrae: pd.DataFrame, *, models: Sequence[str]) -> Figure:
 
 def _matrix(axis: Axes, counts: pd.DataFrame, *, title: str) -> None:
     values = counts.to_numpy()
-    share = values / np.maximum(values.sum(axis=1, keepdims=True), 1)
+    total = values.sum(axis=1, keepdims=True)
+    share = values / np.where(total > 0, total, 1)
     axis.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="equal")
     size = 7 if len(counts) <= 16 else 5.5
     for row, column in zip(*np.nonzero(values), strict=True):
         right = row == column
         colour = "white" if share[row, column] > 0.55 else (INK if right else "#b3261e")
-        axis.text(column, row, values[row, column], ha="center", va="center", fontsize=size, color=colour)
+        axis.text(
+            column, row, f"{round(values[row, column], 1):g}", ha="center", va="center", fontsize=size, color=colour
+        )
     axis.set_xticks(range(len(counts)), counts.columns, rotation=90, fontsize=size)
     axis.set_yticks(range(len(counts)), counts.index, fontsize=size)
     axis.axhline(len(counts) - 1.5, color=MUTED, lw=0.6)
     axis.axvline(len(counts) - 1.5, color=MUTED, lw=0.6)
     labelled = values[:-1].sum()
     correct = np.trace(values[:-1, :-1])
-    share_right = f"{correct / labelled:.0%} of {labelled}" if labelled else "none"
+    share_right = f"{correct / labelled:.0%} of {round(labelled, 1):g}" if labelled else "none"
     axis.set(title=f"{title}: {share_right} called right", xlabel="predicted label", ylabel="vertebra of the truth")
     axis.tick_params(length=0)

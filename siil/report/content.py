@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from siil.config import run_name
 from siil.provenance import RESEARCH_USE
 from siil.report.colours import itksnap_labels, slicer_table
 from siil.report.figures import FIGURES
@@ -64,14 +65,14 @@ def build_page(
     """
     viewers = inline_scans(results, count=results.settings.viewer_cases)
     cases = list(dict.fromkeys(results.scans["case"]))
-    paths = find_records(
-        results=results.results, data=results.data, models=results.models, folds=results.folds, cases=cases
-    )
+    every = [run_name(model, repeat) for repeat in range(results.repeats) for model in results.models]
+    paths = find_records(results=results.results, data=results.data, models=every, folds=results.folds, cases=cases)
     records = [(model, fold, read_record(path)) for model, fold, path in paths]
     return Page(
         experiment=experiment,
         description=description,
         models=results.models,
+        repeats=results.repeats,
         folds=results.folds,
         scans=len(cases),
         headline=tuple(headline(results.summary, model=results.method, confidence=results.settings.confidence)),
@@ -123,7 +124,7 @@ def _is_number(text: str) -> bool:
 
 
 def case_rows(results: Results, viewers: Mapping[str, ViewerScan]) -> list[CaseRow]:
-    """A row per scan and model, worst first."""
+    """A row per scan and model (its first training), worst first."""
     rows = []
     for model in results.models:
         own = results.ranking(model, space="input").set_index(["fold", "case"])

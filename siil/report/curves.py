@@ -5,11 +5,14 @@ Figure of the stage `figures`; input is aggregate/history.tsv (one row per epoch
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from siil.metrics import pool
 from siil.report.style import MUTED, blank, model_colour, nothing_to_show, styled
 
 TERMS = ("spine", "vertebrae", "instance", "semantic", "localisation", "presence", "contrast")
@@ -21,8 +24,10 @@ _SCORE_STYLE = {"dice": "-", "binary_dice": "--", "id_rate": ":"}
 def training_curves(history: pd.DataFrame) -> Figure:
     """Three panels per model: total loss by fold, loss terms (mean over folds, log scale), validation by fold.
 
+    The repeats of a training are lines of the same colour.
+
     Args:
-        history: columns model, fold, epoch, phase (train or validation), total, one per loss term and per score.
+        history: columns model, repeat, fold, epoch, phase (train or validation), total, one per loss term and score.
     """
     if history.empty:
         return nothing_to_show("No training history: no model of this experiment was trained here.")
@@ -40,13 +45,15 @@ def training_curves(history: pd.DataFrame) -> Figure:
 def _losses(axis: Axes, history: pd.DataFrame, *, title: str) -> None:
     axis.set_title(title)
     train = history[history["phase"] == "train"]
-    for position, (fold, rows) in enumerate(train.groupby("fold")):
-        axis.plot(rows["epoch"], rows["total"], color=model_colour(position), label=f"fold {fold}", marker=".", ms=3)
+    for position, (fold, of_fold) in enumerate(train.groupby("fold")):
+        for repeat, rows in of_fold.groupby("repeat"):
+            label = f"fold {fold}" if repeat == 0 else None
+            axis.plot(rows["epoch"], rows["total"], color=model_colour(position), label=label, **_look(history))
     _finish(axis, legend=not train.empty)
 
 
 def _terms(axis: Axes, history: pd.DataFrame) -> None:
-    axis.set_title("loss terms, mean over folds")
+    axis.set_title("loss terms, mean over folds" + (" and repeats" if pool.repeats(history) > 1 else ""))
     train = history[history["phase"] == "train"]
     shown = [term for term in TERMS if term in train and (train[term].fillna(0) > 0).any()]
     means = train.groupby("epoch")[shown].mean() if shown else pd.DataFrame()
@@ -61,16 +68,21 @@ def _terms(axis: Axes, history: pd.DataFrame) -> None:
 def _validation(axis: Axes, history: pd.DataFrame) -> None:
     axis.set_title("validation")
     rows = history[history["phase"] == "validation"]
-    for position, (_, fold_rows) in enumerate(rows.groupby("fold")):
+    for position, (_, of_fold) in enumerate(rows.groupby("fold")):
         for score, dashes in _SCORE_STYLE.items():
-            if score in fold_rows:
-                axis.plot(fold_rows["epoch"], fold_rows[score], dashes, color=model_colour(position), marker=".", ms=3)
+            for _, line in of_fold.groupby("repeat") if score in of_fold else ():
+                axis.plot(line["epoch"], line[score], dashes, color=model_colour(position), **_look(history))
     for score, dashes in _SCORE_STYLE.items():
         axis.plot([], [], dashes, color=MUTED, label=SCORES[score])
     axis.set_ylim(0, 1.02)
     if rows.empty:
         axis.text(0.5, 0.5, "no validation", ha="center", va="center", color=MUTED, transform=axis.transAxes)
     _finish(axis, legend=not rows.empty)
+
+
+def _look(history: pd.DataFrame) -> dict[str, Any]:
+    """Thin lines where trainings were repeated."""
+    return {"marker": ".", "ms": 3} if pool.repeats(history) == 1 else {"lw": 0.7}
 
 
 def _finish(axis: Axes, *, legend: bool, columns: int = 1) -> None:

@@ -179,7 +179,7 @@ FIGURES: Final[dict[str, FigureSpec]] = {
     "training_curves": FigureSpec(
         "Training",
         "Total loss by fold, loss terms as means over folds, and scores on the validation scans (which choose the "
-        "best epoch; the test scans take no part).",
+        "best epoch; the test scans take no part). Repeated trainings are lines of the same colour.",
         _training_curves,
     ),
     "localisation": FigureSpec(

@@ -81,6 +81,7 @@ class Page:
     experiment: str
     description: str
     models: tuple[str, ...]
+    repeats: int
     folds: tuple[int, ...]
     scans: int
     headline: tuple[Number, ...]

@@ -1,6 +1,7 @@
-"""What was run: the run records (run.json) of an experiment, gathered into one row per stage, model and fold.
+"""What was run: the run records (run.json) of an experiment, gathered into one row per stage, run and fold.
 
-Read by the report. Records of scans are pooled: how many, how many seconds together, which code digests and revisions.
+Read by the report. A run is a model, or a repeat of it (siil@1). Records of scans are pooled: how many, how many
+seconds together, which code digests and revisions.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Ran:
 def find_records(
     *, results: Path, data: Path, models: Sequence[str], folds: Sequence[int], cases: Sequence[str]
 ) -> list[tuple[str, str, Path]]:
-    """(model, fold, path) of every run record that belongs to the experiment as configured; none of others."""
+    """(run, fold, path) of every run record that belongs to the experiment as configured; none of others."""
     known = set(cases)
     found = [("", "", path) for path in sorted(data.glob("*.run.json"))]
     for folder in ("img", "pap"):

@@ -15,6 +15,7 @@ import pandas as pd
 
 from siil.anatomy import codes_to_indices
 from siil.errors import DatasetError
+from siil.metrics import pool
 from siil.schema.report import Report
 from siil.volume import Volume, read_volume
 
@@ -54,7 +55,7 @@ class CoreTrace:
 @dataclass(frozen=True, slots=True)
 class Results:
     """One experiment. `models` and `folds` are those of the configuration, in its order; the first model is the method
-    that single-scan figures show."""
+    that single-scan figures show, in its first training."""
 
     vertebrae: pd.DataFrame
     scans: pd.DataFrame
@@ -70,6 +71,11 @@ class Results:
     def method(self) -> str:
         """The model that single-scan figures show."""
         return self.models[0]
+
+    @property
+    def repeats(self) -> int:
+        """Trainings of each model on each fold."""
+        return pool.repeats(self.scans)
 
     def test_folder(self, model: str, fold: int) -> Path:
         """Where the test stage wrote the scans of one fold."""
@@ -110,8 +116,9 @@ class Results:
         return found if found is not None and found.ndim == 3 and found.any() else None
 
     def ranking(self, model: str, space: str = "work") -> pd.DataFrame:
-        """Rows of `scans` of one model, worst mean Dice first; equal scores in the order of case ids."""
-        rows = self.scans[(self.scans["model"] == model) & (self.scans["space"] == space)]
+        """`scans` of a model's first trainings, worst mean Dice first, equal scores in the order of case ids."""
+        once = pool.once(self.scans)
+        rows = once[(once["model"] == model) & (once["space"] == space)]
         return rows.sort_values(["dice", "case"], kind="stable", na_position="first").reset_index(drop=True)
 
 

@@ -49,7 +49,7 @@ def truth_rows(vertebrae: pd.DataFrame, *, model: str, space: str) -> pd.DataFra
 
 @styled
 def dice_box(vertebrae: pd.DataFrame, *, models: Sequence[str]) -> Figure:
-    """Box plots of Dice by region, one box per grid, one panel per model, every vertebra a dot."""
+    """Box plots of Dice by region, one box per grid, one panel per model, every vertebra of every training a dot."""
     spaces = [space for space in SPACE_NAMES if (vertebrae["space"] == space).any()]
     if not spaces:
         return nothing_to_show("No vertebra was scored.")
@@ -62,7 +62,7 @@ def dice_box(vertebrae: pd.DataFrame, *, models: Sequence[str]) -> Figure:
             values = [rows["dice"] if key == "all" else rows.loc[rows["region"] == key, "dice"] for key in groups]
             places = np.arange(len(groups)) + (offset - (len(spaces) - 1) / 2) * 0.19
             _boxes(axis, values, places, colour=SPACE_COLOURS[space], label=SPACE_NAMES[space])
-        counts = truth_rows(vertebrae, model=model, space=spaces[0])["region"].value_counts()
+        counts = pool.once(truth_rows(vertebrae, model=model, space=spaces[0]))["region"].value_counts()
         names = [f"{name}\nn = {counts.get(key, 0) if key != 'all' else counts.sum()}" for key, name in groups.items()]
         axis.set_xticks(range(len(groups)), names)
         axis.set(title=model, ylabel="Dice per vertebra", ylim=(-0.02, 1.02))
@@ -107,7 +107,8 @@ def per_vertebra(vertebrae: pd.DataFrame, *, models: Sequence[str], settings: Re
     upper, lower = figure.subplots(2, 1, sharex=True)
     for axis, metric in ((upper, "dice"), (lower, "identified")):
         _bars(axis, pooled[pooled["metric"] == metric], models=models, levels=levels)
-    counts = rows.loc[rows["model"] == models[0], "label"].value_counts()
+    once = pool.once(rows)
+    counts = once.loc[once["model"] == models[0], "label"].value_counts()
     lower.set_xticks(range(len(levels)), [f"{level}\n{counts.get(level, 0)}" for level in levels])
     lower.set_xlabel("vertebra, and how many the scans hold")
     upper.set(title=f"working grid; bars: mean, lines: {settings.confidence:.0%} interval", ylabel="Dice")
@@ -143,7 +144,8 @@ def comparison(scans: pd.DataFrame, *, models: Sequence[str], settings: Report) 
     panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for axis, (score, title) in zip(panels, shown.items(), strict=True):
         for position, model in enumerate(models):
-            values = work.loc[work["model"] == model, score].dropna().to_numpy(float)
+            of_scan = work[work["model"] == model].groupby(["fold", "case"], sort=False)[score].mean()
+            values = of_scan.dropna().to_numpy(float)  # of a scan, over its repeats
             if not len(values):
                 continue
             mean, low, high = pooled.loc[(model, score), ["mean", "low", "high"]].astype(float)
@@ -163,8 +165,8 @@ def comparison(scans: pd.DataFrame, *, models: Sequence[str], settings: Report) 
 
 @styled
 def ceiling(vertebrae: pd.DataFrame, *, model: str) -> Figure:
-    """Dice on the input's own grid against what a perfect working-grid map reaches there, a dot per vertebra."""
-    keys = ["fold", "case", "label"]
+    """Dice on the input's own grid against what a perfect map reaches there, a dot per vertebra and training."""
+    keys = ["repeat", "fold", "case", "label"]
     reached = truth_rows(vertebrae, model=model, space="input")
     best = truth_rows(vertebrae, model=model, space="ceiling")[[*keys, "dice"]].rename(columns={"dice": "ceiling"})
     rows = reached.merge(best, on=keys)

@@ -60,15 +60,16 @@ def comparison(scans: pd.DataFrame, *, settings: Report) -> Table:
     metrics = _chosen(scans, _SCAN_METRICS)
     names = [m.name for m in metrics]
     pooled = pool.summarise(scans, by=("space", "model"), metrics=names, settings=settings)
+    once = pool.once(scans)
     rows = []
     for space in _spaces(scans):
         for model in _models(scans) if space != "ceiling" else _models(scans)[:1]:
             group = pooled[(pooled["space"] == space) & (pooled["model"] == model)]
-            of_group = (scans["space"] == space) & (scans["model"] == model)
+            of_group = (once["space"] == space) & (once["model"] == model)
             who = model if space != "ceiling" else _CEILING
             rows.append((who, _grid(space), str(int(of_group.sum())), *_cells(group, metrics)))
     columns = ("Model", "Grid", "Scans", *(m.title for m in metrics))
-    return Table("comparison", "Comparison of models", columns, tuple(rows), _notes(settings, "scans"))
+    return Table("comparison", "Comparison of models", columns, tuple(rows), _notes(settings, "scans", scans))
 
 
 def paired(scans: pd.DataFrame) -> Table:
@@ -85,7 +86,8 @@ def paired(scans: pd.DataFrame) -> Table:
             difference = f"{row['difference']:+.{of.decimals}f}" if np.isfinite(row["difference"]) else NONE
             rows.append((row["model"], reference, _grid(space), of.title, str(row["n"]), difference,
                          _p(row["p"]), _p(row["p_holm"])))  # fmt: skip
-    notes = ["Wilcoxon's signed-rank test, two-sided, on means per patient; Holm's correction over all rows of a grid."]
+    notes = ["Wilcoxon's signed-rank test, two-sided, on means per patient; Holm's correction over all rows of a grid.",
+             *_trainings(scans)]  # fmt: skip
     if not rows:
         notes = [f"Only one model was run ({reference}); there is nothing to compare."]
     return Table("paired", f"Paired tests against {reference}", columns, tuple(rows), tuple(notes))
@@ -110,7 +112,7 @@ def ablation(scans: pd.DataFrame, *, settings: Report) -> Table:
     notes = (
         f"Working grid. Changes against {variants[0]}, mean over patients, with p of Wilcoxon's signed-rank test, "
         "Holm-corrected over the column pair.",
-        *_notes(settings, "scans"),
+        *_notes(settings, "scans", scans),
     )
     return Table("ablation", "Ablation", columns, tuple(rows), notes)
 
@@ -151,7 +153,8 @@ def _by_group(
     cells = {key: _cells(group, metrics) for key, group in pooled.groupby(list(by), sort=False)}
     sides = frame.assign(n=frame["truth"], missed=frame["truth"] & ~frame["predicted"], invented=~frame["truth"])
     summed = sides.groupby(list(by), sort=False)[["n", "missed", "invented"]].sum()
-    counts = dict(zip(summed.index, summed.to_numpy(int).tolist(), strict=True))
+    per_training = (summed / pool.repeats(frame)).round(1)
+    counts = dict(zip(summed.index, per_training.to_numpy().tolist(), strict=True))
     empty = (NONE,) * len(metrics)
     rows = []
     for space in [s for s in _spaces(frame) if s in ("work", "input")]:
@@ -159,9 +162,10 @@ def _by_group(
             for group in order:
                 key = (model, space, group)
                 if key in counts:
-                    rows.append((model, _grid(space), group, *map(str, counts[key]), *cells.get(key, empty)))
+                    texts = (f"{count:g}" for count in counts[key])
+                    rows.append((model, _grid(space), group, *texts, *cells.get(key, empty)))
     columns = ("Model", "Grid", heading, "Vertebrae", "Missed", "Invented", *(m.title for m in metrics))
-    return Table(name, title, columns, tuple(rows), _notes(settings, "vertebrae of the truth"))
+    return Table(name, title, columns, tuple(rows), _notes(settings, "vertebrae of the truth", frame))
 
 
 def is_baseline(model: str) -> bool:
@@ -218,10 +222,17 @@ def _p(value: float, *, sign: bool = False) -> str:
     return f"{'= ' if sign else ''}{value:.3f}"
 
 
-def _notes(settings: Report, over: str) -> tuple[str, ...]:
+def _notes(settings: Report, over: str, frame: pd.DataFrame) -> tuple[str, ...]:
     return (
+        *_trainings(frame),
         f"Mean ± standard deviation over {over} [{settings.confidence:.0%} bootstrap interval of the mean over "
         f"patients]; {NONE}: none. A missed vertebra has Dice 0 and no distance.",
         "NSD: normalised surface Dice at a tolerance; ASSD: average symmetric surface distance; HD95: 95th percentile "
         "Hausdorff distance. Definitions: docs/decisions/0004-metric-conventions.md.",
     )
+
+
+def _trainings(frame: pd.DataFrame) -> tuple[str, ...]:
+    """A sentence where trainings were repeated."""
+    count = pool.repeats(frame)
+    return (f"Means over {count} trainings a fold, which differ in their seed; counts are per training.",) * (count > 1)

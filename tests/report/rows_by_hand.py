@@ -39,9 +39,9 @@ def _vertebra(
 ) -> dict:
     both = truth and predicted
     return {
-        "model": model, "fold": 0, "case": case, "patient": f"p{case}", "space": space, "scope": "vertebra",
-        "label": label, "truth": truth, "predicted": predicted, "complete": complete and truth, "dice": dice,
-        "nsd_1mm": dice, "hd95_mm": 2.0 if both else None, "assd_mm": 0.5 if both else None,
+        "model": model, "repeat": 0, "fold": 0, "case": case, "patient": f"p{case}", "space": space,
+        "scope": "vertebra", "label": label, "truth": truth, "predicted": predicted, "complete": complete and truth,
+        "dice": dice, "nsd_1mm": dice, "hd95_mm": 2.0 if both else None, "assd_mm": 0.5 if both else None,
         "distance_mm": 1.0 if both else None, "hit_verse": float(both) if truth else None,
         "hit_strict": float(both) if truth else None, "detected": float(both) if truth else None,
         "nearest_label": label if both else "",
@@ -54,10 +54,15 @@ def scans(*models: str) -> pd.DataFrame:
     for model, (space, less), (scan, case) in product(models, SPACES.items(), enumerate("abc")):
         dice = DICE[model][scan] - less
         made.append({
-            "model": model, "fold": 0, "case": case, "patient": f"p{case}", "space": space, "scope": "scan",
-            "label": "", "dice": dice, "nsd_1mm": dice, "binary_dice": dice, "hd95_mm": 2.0, "assd_mm": 0.5,
-            "d_mean_mm": 1.0, "id_rate_verse": 1.0, "id_rate_strict": 0.5 if case == "c" else 1.0, "precision": 1.0,
+            "model": model, "repeat": 0, "fold": 0, "case": case, "patient": f"p{case}", "space": space,
+            "scope": "scan", "label": "", "dice": dice, "nsd_1mm": dice, "binary_dice": dice, "hd95_mm": 2.0,
+            "assd_mm": 0.5, "d_mean_mm": 1.0, "id_rate_verse": 1.0, "id_rate_strict": 0.5 if case == "c" else 1.0, "precision": 1.0,
             "f1": 1.0, "shift_accuracy": 1.0, "all_right": case == "a", "n_truth": 2, "n_predicted": 2, "shift": 0,
             "flagged": False,
         })  # fmt: skip
     return pd.DataFrame(made)
+
+
+def again(frame: pd.DataFrame, **changed: object) -> pd.DataFrame:
+    """The rows and those of a second training, which says something else in the columns named."""
+    return pd.concat([frame, frame.assign(repeat=1, **changed)], ignore_index=True)

@@ -165,7 +165,7 @@ def _vertebra_row(
     near = BY_INDEX[int(below.argmax()) + 1].name if below.any() else ""
     hit = bool(truth.any() and found.any() and near == BY_INDEX[index].name)
     return {
-        "model": model, "fold": fold, "case": case, "patient": case, "space": space,
+        "model": model, "repeat": 0, "fold": fold, "case": case, "patient": case, "space": space,
         "scope": "vertebra", "label": BY_INDEX[index].name,
         "truth": bool(truth.any()), "predicted": bool(found.any()), "complete": True,
         "dice": dice if truth.any() and found.any() else (0.0 if truth.any() else np.nan),
@@ -180,7 +180,8 @@ def _scan_rows(vertebrae: pd.DataFrame) -> list[dict]:
         truth = group[group["truth"]]
         rate = float(truth["hit_verse"].mean())
         rows.append({
-            "model": model, "fold": fold, "case": case, "patient": case, "space": space, "scope": "scan", "label": "",
+            "model": model, "repeat": 0, "fold": fold, "case": case, "patient": case, "space": space,
+            "scope": "scan", "label": "",
             "dice": truth["dice"].mean(), "binary_dice": 0.93, "id_rate_verse": rate, "id_rate_strict": rate,
             "precision": rate, "f1": rate, "d_mean_mm": 2.5, "n_truth": len(truth),
             "n_predicted": int(group["predicted"].sum()), "all_right": rate == 1, "shift": 1 if rate == 0 else 0,
@@ -206,10 +207,10 @@ def _history() -> pd.DataFrame:
             for epoch in range(6):
                 loss = 3.0 * 0.8**epoch + 0.1 * fold
                 terms = {"spine": loss / 4, "vertebrae": loss / 2, "localisation": 0 if model == "unet" else loss / 8}
-                rows.append({"model": model, "fold": fold, "epoch": epoch, "step": 100 * epoch, "phase": "train",
-                             "lr": 1e-3, "seconds": 20.0, **terms, "total": loss})  # fmt: skip
+                rows.append({"model": model, "repeat": 0, "fold": fold, "epoch": epoch, "step": 100 * epoch,
+                             "phase": "train", "lr": 1e-3, "seconds": 20.0, **terms, "total": loss})  # fmt: skip
                 if epoch % 2:
-                    rows.append({"model": model, "fold": fold, "epoch": epoch, "step": 100 * epoch,
+                    rows.append({"model": model, "repeat": 0, "fold": fold, "epoch": epoch, "step": 100 * epoch,
                                  "phase": "validation", "dice": 0.1 * epoch, "binary_dice": 0.15 * epoch,
                                  "id_rate": 0.12 * epoch})  # fmt: skip
     return pd.DataFrame(rows)

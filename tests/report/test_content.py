@@ -1,8 +1,11 @@
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 
 from siil.report.content import DOWNLOADS, build_page, case_rows, headline, inline_scans, table_block
+from siil.report.page import render_page
 from siil.report.results import Results
 
 
@@ -74,3 +77,17 @@ def test_the_page_holds_every_figure_by_name_even_when_its_file_is_missing(resul
     assert "learning_rate: 0.002" in page.config
     assert [(row.stage, row.model, row.fold) for row in page.ran][:2] == [("train", "siil", "0"), ("test", "siil", "0")]
     assert set(page.downloads) == set(DOWNLOADS)
+
+
+def test_the_page_of_repeats_lists_each_scan_once_and_every_training(
+    results: Results, repeated: Results, tmp_path: Path
+) -> None:
+    moved = replace(_with_viewers(repeated, 0), results=shutil.copytree(results.results, tmp_path / "demo"))
+    shutil.copytree(moved.results / "train/siil", moved.results / "train/siil@1")
+    page = build_page(moved, experiment="demo", description="A test.", tables=[], figures={})
+    assert (page.scans, page.repeats) == (3, 2)
+    assert len(page.cases) == 2 * 3
+    assert ("train", "siil@1") in {(row.stage, row.model) for row in page.ran}
+    assert "was trained 2 times on each fold" in render_page(page)
+    once = build_page(_with_viewers(results, 0), experiment="demo", description="A test.", tables=[], figures={})
+    assert "was trained" not in render_page(once)

@@ -19,3 +19,14 @@ def test_training_without_validation_is_drawn(results: Results) -> None:
 
 def test_no_history_says_so() -> None:
     assert "No training history" in training_curves(pd.DataFrame()).texts[0].get_text()
+
+
+def test_repeats_are_lines_of_one_colour_with_one_name(results: Results, repeated: Results) -> None:
+    once, twice = (training_curves(found.history).axes for found in (results, repeated))
+    for panel in (0, 2):
+        drawn = [[line for line in axes[panel].lines if len(line.get_xdata())] for axes in (once, twice)]
+        assert len(drawn[1]) == 2 * len(drawn[0])
+        assert all((line.get_xdata()[1:] > line.get_xdata()[:-1]).all() for line in drawn[1])  # no way back
+        assert {line.get_color() for line in drawn[1]} == {line.get_color() for line in drawn[0]}
+    assert [text.get_text() for text in twice[0].get_legend().get_texts()] == ["fold 0", "fold 1"]
+    assert twice[1].get_title(loc="left") == "loss terms, mean over folds and repeats"

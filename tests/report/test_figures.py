@@ -53,3 +53,9 @@ def test_the_table_of_figures_does_not_import_matplotlib() -> None:
 
     code = "import sys, siil.report.figures; sys.exit('matplotlib' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_figure_draws_repeats_and_shows_scans_of_the_first(name: str, repeated: Results) -> None:
+    assert repeated.ranking("siil")["case"].tolist() == ["spine_b", "spine_c", "spine_a"]
+    assert FIGURES[name].draw(repeated).axes

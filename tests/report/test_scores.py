@@ -14,7 +14,7 @@ def _rows() -> pd.DataFrame:
         {"label": "L1", "truth": True, "predicted": False, "dice": None, "hit_verse": False, "patient": "p2"},
         {"label": "T12", "truth": False, "predicted": True, "dice": None, "hit_verse": None, "patient": "p2"},
     ]
-    return pd.DataFrame(rows).assign(model="siil", fold=0, space="work", case="a").convert_dtypes()
+    return pd.DataFrame(rows).assign(model="siil", repeat=0, fold=0, space="work", case="a").convert_dtypes()
 
 
 def test_a_missed_vertebra_counts_zero_and_an_invented_one_does_not_count() -> None:
@@ -58,3 +58,17 @@ def test_without_any_row_figures_say_so() -> None:
     empty = _rows().head(0)
     assert "No vertebra" in dice_box(empty, models=["siil"]).texts[0].get_text()
     assert "No vertebra" in per_vertebra(empty, models=["siil"], settings=SETTINGS).texts[0].get_text()
+
+
+def test_counts_of_repeats_are_those_of_one_training(results: Results, repeated: Results) -> None:
+    for draw in (dice_box, lambda rows, models: per_vertebra(rows, models=models, settings=SETTINGS)):
+        once, twice = (draw(found.vertebrae, models=("siil",)).axes[-1] for found in (results, repeated))
+        labels = [[text.get_text() for text in axis.get_xticklabels()] for axis in (once, twice)]
+        assert labels[0] == labels[1]
+
+
+def test_the_dots_of_repeats_are_scans_and_each_has_its_own_ceiling(repeated: Results) -> None:
+    axis = comparison(repeated.scans, models=("siil",), settings=SETTINGS).axes[0]
+    assert [len(dots.get_offsets()) for dots in axis.collections] == [3]
+    dots = ceiling(repeated.vertebrae, model="siil").axes[0].collections
+    assert sum(len(points.get_offsets()) for points in dots) == 2 * 12

@@ -17,7 +17,7 @@ from siil.report.tables import (
     per_vertebra,
 )
 from siil.schema.report import Report
-from tests.report.rows_by_hand import scans, vertebrae
+from tests.report.rows_by_hand import again, scans, vertebrae
 
 SETTINGS = Report(bootstrap=200, confidence=0.95, seed=0, viewer_cases=0)
 
@@ -135,3 +135,32 @@ def test_one_scan_has_neither_deviation_nor_interval() -> None:
     frame = scans("siil")
     table = comparison(frame[frame["case"] == "a"], settings=SETTINGS)
     assert row(table, "siil", "working")["Dice (0-1)"] == "0.900"
+
+
+def test_repeats_enter_the_means_and_their_scans_count_once() -> None:
+    once = scans("siil", "no_gru")
+    twice = again(once, dice=once["dice"] - 0.2)
+    table = comparison(twice, settings=SETTINGS)
+    assert column(table, "Scans") == ["3"] * len(table.rows)
+    assert row(table, "siil", "working")["Dice (0-1)"].startswith("0.700 ± ")
+    found = row(paired(twice), "no_gru", "siil", "working", "Dice (0-1)")
+    assert (found["Patients"], found["Difference"]) == ("3", "-0.100")
+    assert column(ablation(twice, settings=SETTINGS), "Dice (0-1)")[0].startswith("0.700 ± ")
+
+
+def test_vertebrae_of_repeats_count_once_and_missed_ones_per_training() -> None:
+    once = vertebrae("siil")
+    first = row(per_vertebra(once, settings=SETTINGS), "siil", "working", "L2")
+    level = row(per_vertebra(again(once, predicted=True), settings=SETTINGS), "siil", "working", "L2")
+    assert (first["Vertebrae"], first["Missed"]) == ("3", "1")
+    assert (level["Vertebrae"], level["Missed"], level["Invented"]) == ("3", "0.5", "0")
+    assert row(per_region(again(once), settings=SETTINGS), "siil", "working", "all")["Vertebrae"] == "7"
+
+
+def test_every_table_of_repeats_says_how_many_trainings() -> None:
+    once = {"vertebrae": vertebrae("siil", "no_gru"), "scans": scans("siil", "no_gru")}
+    said = "Means over 2 trainings a fold"
+    for table in make_tables(**{name: again(frame) for name, frame in once.items()}, settings=SETTINGS):
+        assert any(note.startswith(said) for note in table.notes), table.name
+    for table in make_tables(**once, settings=SETTINGS):
+        assert not any("trainings" in note for note in table.notes), table.name

@@ -53,7 +53,7 @@ def _losses(axis: Axes, history: pd.DataFrame, *, title: str) -> None:
 
 
 def _terms(axis: Axes, history: pd.DataFrame) -> None:
-    axis.set_title("loss terms, mean over folds" + (" and repeats" if pool.repeats(history) > 1 else ""))
+    axis.set_title("loss terms, mean " + ("over folds" if pool.repeats(history) == 1 else "of trainings"))
     train = history[history["phase"] == "train"]
     shown = [term for term in TERMS if term in train and (train[term].fillna(0) > 0).any()]
     means = train.groupby("epoch")[shown].mean() if shown else pd.DataFrame()
@@ -82,7 +82,7 @@ def _validation(axis: Axes, history: pd.DataFrame) -> None:
 
 def _look(history: pd.DataFrame) -> dict[str, Any]:
     """Thin lines where trainings were repeated."""
-    return {"marker": ".", "ms": 3} if pool.repeats(history) == 1 else {"lw": 0.7}
+    return {"marker": ".", "ms": 3} if pool.repeats(history) == 1 else {"marker": ".", "ms": 2, "lw": 0.7}
 
 
 def _finish(axis: Axes, *, legend: bool, columns: int = 1) -> None:

@@ -56,9 +56,9 @@ def scans(*models: str) -> pd.DataFrame:
         made.append({
             "model": model, "repeat": 0, "fold": 0, "case": case, "patient": f"p{case}", "space": space,
             "scope": "scan", "label": "", "dice": dice, "nsd_1mm": dice, "binary_dice": dice, "hd95_mm": 2.0,
-            "assd_mm": 0.5, "d_mean_mm": 1.0, "id_rate_verse": 1.0, "id_rate_strict": 0.5 if case == "c" else 1.0, "precision": 1.0,
-            "f1": 1.0, "shift_accuracy": 1.0, "all_right": case == "a", "n_truth": 2, "n_predicted": 2, "shift": 0,
-            "flagged": False,
+            "assd_mm": 0.5, "d_mean_mm": 1.0, "id_rate_verse": 1.0, "id_rate_strict": 0.5 if case == "c" else 1.0,
+            "precision": 1.0, "f1": 1.0, "shift_accuracy": 1.0, "all_right": case == "a", "n_truth": 2,
+            "n_predicted": 2, "shift": 0, "flagged": False,
         })  # fmt: skip
     return pd.DataFrame(made)
 

@@ -29,4 +29,4 @@ def test_repeats_are_lines_of_one_colour_with_one_name(results: Results, repeate
         assert all((line.get_xdata()[1:] > line.get_xdata()[:-1]).all() for line in drawn[1])  # no way back
         assert {line.get_color() for line in drawn[1]} == {line.get_color() for line in drawn[0]}
     assert [text.get_text() for text in twice[0].get_legend().get_texts()] == ["fold 0", "fold 1"]
-    assert twice[1].get_title(loc="left") == "loss terms, mean over folds and repeats"
+    assert twice[1].get_title(loc="left") == "loss terms, mean of trainings"

@@ -56,6 +56,11 @@ def test_a_training_value_reruns_train_and_what_follows(finished):
     assert planned == {"train": 2, "test": CASES, "evaluate": CASES, **REPORTING}
 
 
+def test_repeats_add_trainings_and_leave_the_first(finished):
+    assert finished.plan(config=("repeats=1",)) == {}
+    assert finished.plan(config=("repeats=2",)) == {"train": 2, "test": CASES, "evaluate": CASES, **REPORTING}
+
+
 def test_a_metric_value_reruns_evaluate_and_what_follows(finished):
     assert finished.plan(config=("evaluate={identification_mm: 10}",)) == {"evaluate": CASES, **REPORTING}
 

@@ -1,9 +1,9 @@
 """The configuration: typed, frozen, resolved from layers; unknown keys are an error that names the nearest key.
 
 Layers, later ones win: config/config.yaml (every key) < config/datasets/{dataset}.yaml < config/experiments/
-{experiment}.yaml (after the one that it `extends`, if any) < config/models/{model}.yaml < overrides of the command
-line. A stage receives only the sections that it declares in `siil.pipeline.STAGES`, so a changed value reruns exactly
-the stages that use it.
+{experiment}.yaml (after the one that it `extends`, if any) < config/models/{model}.yaml < `per_model` of the experiment
+< overrides of the command line. A stage receives only the sections that it declares in `siil.pipeline.STAGES`, so a
+changed value reruns exactly the stages that use it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import yaml
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from siil.errors import ConfigError
-from siil.layers import CONFIG_DIR, load, merge, overlay, read
+from siil.layers import CONFIG_DIR, load, overlay, read, stack
 from siil.schema.base import Section
 from siil.schema.dataset import Dataset
 from siil.schema.inference import Inference
@@ -39,6 +39,7 @@ class Config(Section):
     models: tuple[ModelName, ...] = Field(min_length=1, description="names of config/models/*.yaml to train and test")
     repeats: int = Field(ge=1, description="trainings of each model on each fold: seeds train.seed, train.seed + 1, …")
     folds: tuple[int, ...] = Field(min_length=1, description="folds to run, out of dataset.split.folds")
+    per_model: dict[str, dict[str, Any]] = Field(description="model -> keys that differ for it in this experiment")
     dataset: Dataset
     patch: Patch
     model: Model
@@ -78,15 +79,16 @@ def resolve(
     name, repeat = split_run(model) if model is not None else ("", 0)
     if model is not None:
         layers.append(load(root / "models", name))
-    merged: dict[str, Any] = {}
-    for layer in [*layers, rest]:
-        merged = merge(merged, layer)
+    merged = stack([*layers, rest])
+    own = merged.get("per_model")
+    if isinstance(own, Mapping) and isinstance(own.get(name), Mapping):
+        merged = stack([*layers, own[name], rest])
     merged["experiment"] = experiment
     config = validate(merged, where=f"experiment {experiment}")
     _check_lists(config)
     if model is not None:
         check_sizes(config.model, config.patch.size_vox)
-    for other in config.models if model is None else ():
+    for other in {**dict.fromkeys(config.models), **config.per_model} if model is None else ():
         resolve(experiment, model=other, overrides=overrides, root=root)
     return _repeated(config, repeat) if repeat else config
 

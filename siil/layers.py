@@ -6,7 +6,7 @@ Values are plain here; `siil.config` lays the layers and validates what comes of
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +39,7 @@ def lineage(experiment: str, folder: Path = CONFIG_DIR / "experiments") -> list[
 
 def overlay(folder: Path, experiment: str) -> dict[str, Any]:
     """The keys of an experiment, over those that it extends."""
-    merged: dict[str, Any] = {}
-    for name in lineage(experiment, folder):
-        merged = merge(merged, load(folder, name))
+    merged = stack(load(folder, name) for name in lineage(experiment, folder))
     merged.pop("extends", None)
     return merged
 
@@ -68,6 +66,14 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected a mapping of keys, got {type(values).__name__}")
     return values
+
+
+def stack(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Each layer laid on those before it."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        merged = merge(merged, layer)
+    return merged
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from siil import layers
@@ -83,6 +85,27 @@ def test_a_repeat_is_its_model_with_another_seed_and_nothing_else():
     for stage in ("train", "test", "evaluate"):  # what repeat 0 made stays when repeats are added
         names = BY_NAME[stage].sections
         assert sections(model, names) == sections(once, names)
+
+
+def test_keys_of_one_model_differ_in_an_experiment_and_an_override_still_wins():
+    longer = {"models": ["siil", "unet"], "per_model": {"unet": {"train": {"epochs": 16}}}}
+    assert resolve("demo", model="unet", overrides=longer).train.epochs == 16
+    assert resolve("demo", model="siil", overrides=longer).train.epochs == resolve("demo").train.epochs
+    assert resolve("demo", model="unet", overrides={**longer, "train": {"epochs": 2}}).train.epochs == 2
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"unett": {}}, "did you mean unet?"),
+        ({"unet": {"train": {"epoch": 3}}}, "unknown key train.epoch; did you mean train.epochs?"),
+        ({"unet": 3}, "per_model.unet"),
+        (3, "per_model"),
+    ],
+)
+def test_keys_of_one_model_are_checked_like_any_other(own, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        resolve("demo", overrides={"per_model": own})
 
 
 @pytest.mark.parametrize(

@@ -83,18 +83,20 @@ def _intervals(values: np.ndarray, patients: np.ndarray, settings: Report) -> tu
     return low, high
 
 
-def paired(scans: pd.DataFrame, *, reference: str, metrics: Sequence[str]) -> pd.DataFrame:
+def paired(scans: pd.DataFrame, *, reference: str, metrics: Sequence[str], settings: Report) -> pd.DataFrame:
     """Every other model against `reference`, patient by patient.
 
     Args:
         scans: rows of one space with the columns model, case, patient and `metrics`.
         reference: the model that the others are compared with.
         metrics: columns to test.
+        settings: bootstrap, confidence and seed of the intervals.
 
     Returns:
-        model, metric, n (patients with a value in both), difference (mean over patients, model minus reference), p
-        (Wilcoxon's signed-rank test, two-sided) and p_holm (corrected over all rows). p is NaN for fewer than two
-        patients and 1 when no patient differs.
+        model, metric, n (patients with a value in both), difference (mean over patients, model minus reference), low
+        and high (percentile bootstrap of it over patients; NaN for fewer than two), p (Wilcoxon's signed-rank test,
+        two-sided) and p_holm (corrected over all rows). p is NaN for fewer than two patients and 1 when no patient
+        differs. A patient counts once: the mean over its scans and, where trainings were repeated, over them.
     """
     means = scans.groupby(["model", "patient"], sort=False)[list(metrics)].mean()
     rows = []
@@ -102,11 +104,12 @@ def paired(scans: pd.DataFrame, *, reference: str, metrics: Sequence[str]) -> pd
         if model == reference:
             continue
         difference = means.loc[model] - means.loc[reference]
-        for metric in metrics:
+        low, high = _intervals(difference.to_numpy(float), difference.index.to_numpy(str), settings)
+        for number, metric in enumerate(metrics):
             known = difference[metric].dropna().to_numpy(float)
             mean = float(known.mean()) if known.size else np.nan
-            rows.append((model, metric, known.size, mean, _wilcoxon(known)))
-    frame = pd.DataFrame(rows, columns=["model", "metric", "n", "difference", "p"])
+            rows.append((model, metric, known.size, mean, low[number], high[number], _wilcoxon(known)))
+    frame = pd.DataFrame(rows, columns=["model", "metric", "n", "difference", "low", "high", "p"])
     return frame.assign(p_holm=holm(frame["p"].to_numpy(float)))
 
 

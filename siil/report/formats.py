@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from siil.provenance import RESEARCH_USE
-from siil.report.tables import NONE, Table
+from siil.report.cells import NONE, Table
 
 _LONG = 40
 """Tables of more rows run over several pages in LaTeX."""

@@ -1,29 +1,28 @@
-"""The tables of an experiment as text: comparison, paired tests, ablation, per vertebra, per region.
+"""The tables of an experiment as text: comparison, paired tests, ablation, per vertebra, per region, trainings.
 
-Stage `tables`; input are the frames of aggregate/vertebrae.tsv and scans.tsv. A `Table` holds finished cells, "mean ±
-sd [low, high]", rounded for reading; full digits are in aggregate/*.tsv. siil.report.formats writes it as CSV, Markdown
-and LaTeX. Pure: frames in, tables out.
+Stage `tables`; input are the frames of aggregate/vertebrae.tsv, scans.tsv and history.tsv. A `Table` holds finished
+cells, "mean ± sd [low, high]", rounded for reading; full digits are in aggregate/*.tsv. siil.report.formats writes it
+as CSV, Markdown and LaTeX. Pure: frames in, tables out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, get_args
+from collections.abc import Sequence
+from typing import Final, get_args
 
-import numpy as np
 import pandas as pd
 
 from siil.anatomy import REGIONS, VERTEBRAE
 from siil.metrics import pool
 from siil.metrics.catalogue import Metric, metrics_of
 from siil.metrics.rows import SPACES
+from siil.report.cells import NONE, Table, cells_of, difference, lost, p_value
+from siil.report.trainings import trainings
 from siil.schema.model import Model
 from siil.schema.report import Report
 
-NAMES: Final = ("comparison", "paired", "ablation", "per_vertebra", "per_region")
+NAMES: Final = ("comparison", "paired", "ablation", "per_vertebra", "per_region", "trainings")
 """Every experiment writes all of them; one that has nothing to say says so."""
-NONE: Final = "–"
 _SCAN_METRICS: Final = ("binary_dice", "dice", "iou", "hd_mm", "hd95_mm", "assd_mm", "d_mean_mm", "id_rate_verse",
                         "id_rate_strict", "precision", "f1", "shift_accuracy", "all_right")  # fmt: skip
 _TESTED: Final = ("dice", "hd95_mm", "assd_mm", "d_mean_mm", "id_rate_verse", "id_rate_strict", "f1")
@@ -33,25 +32,17 @@ _BASELINES: Final = tuple(name for name in get_args(Model.model_fields["name"].a
 _CEILING: Final = "perfect working-grid map"
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """columns: headings with units. rows: one text per column. notes: sentences below the table."""
-
-    name: str
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...]
-
-
-def make_tables(*, vertebrae: pd.DataFrame, scans: pd.DataFrame, settings: Report) -> list[Table]:
+def make_tables(
+    *, vertebrae: pd.DataFrame, scans: pd.DataFrame, history: pd.DataFrame, settings: Report
+) -> list[Table]:
     """All tables, in the order of `NAMES`. The first model is the one that others are compared with."""
     return [
         comparison(scans, settings=settings),
-        paired(scans),
+        paired(scans, settings=settings),
         ablation(scans, settings=settings),
         per_vertebra(vertebrae, settings=settings),
         per_region(vertebrae, settings=settings),
+        trainings(history),
     ]
 
 
@@ -67,26 +58,28 @@ def comparison(scans: pd.DataFrame, *, settings: Report) -> Table:
             group = pooled[(pooled["space"] == space) & (pooled["model"] == model)]
             of_group = (once["space"] == space) & (once["model"] == model)
             who = model if space != "ceiling" else _CEILING
-            rows.append((who, _grid(space), str(int(of_group.sum())), *_cells(group, metrics)))
+            rows.append((who, _grid(space), str(int(of_group.sum())), *cells_of(group, metrics)))
     columns = ("Model", "Grid", "Scans", *(m.title for m in metrics))
     return Table("comparison", "Comparison of models", columns, tuple(rows), _notes(settings, "scans", scans))
 
 
-def paired(scans: pd.DataFrame) -> Table:
-    """Each model against the first, on the working grid and, where it was scored, the input's."""
+def paired(scans: pd.DataFrame, *, settings: Report) -> Table:
+    """Each model against the first: on the working grid, the network alone there, and on the input's grid."""
     metrics = _chosen(scans, _TESTED)
     columns = ("Model", "Against", "Grid", "Metric", "Patients", "Difference", "p", "p, Holm-corrected")
     reference = _models(scans)[0]
     rows = []
-    for space in [s for s in _spaces(scans) if s in ("work", "input")]:
-        tested = pool.paired(scans[scans["space"] == space], reference=reference, metrics=[m.name for m in metrics])
+    for space in [s for s in _spaces(scans) if s != "ceiling"]:
+        of_space = scans[scans["space"] == space]
+        names = [m.name for m in metrics]
+        tested = pool.paired(of_space, reference=reference, metrics=names, settings=settings)
         about = {m.name: m for m in metrics}
         for row in tested.to_dict("records"):
             of = about[row["metric"]]
-            difference = f"{row['difference']:+.{of.decimals}f}" if np.isfinite(row["difference"]) else NONE
-            rows.append((row["model"], reference, _grid(space), of.title, str(row["n"]), difference,
-                         _p(row["p"]), _p(row["p_holm"])))  # fmt: skip
-    notes = ["Wilcoxon's signed-rank test, two-sided, on means per patient; Holm's correction over all rows of a grid.",
+            rows.append((row["model"], reference, _grid(space), of.title, str(row["n"]),
+                         difference(row, of.decimals), p_value(row["p"]), p_value(row["p_holm"])))  # fmt: skip
+    notes = [f"Differences are means over patients [{settings.confidence:.0%} bootstrap interval over patients]. "
+             "Wilcoxon's signed-rank test, two-sided, on means per patient; Holm's correction over all rows of a grid.",
              *_trainings(scans)]  # fmt: skip
     if not rows:
         notes = [f"Only one model was run ({reference}); there is nothing to compare."]
@@ -102,15 +95,15 @@ def ablation(scans: pd.DataFrame, *, settings: Report) -> Table:
         return Table("ablation", "Ablation", ("Variant",), (), (said,))
     metrics = _chosen(scans, _SCAN_METRICS)
     pooled = pool.summarise(kept, by=("model",), metrics=[m.name for m in metrics], settings=settings)
-    tests = pool.paired(kept, reference=variants[0], metrics=["dice", "id_rate_strict"]).to_dict("records")
-    lost_by = {(row["model"], row["metric"]): _lost(row) for row in tests}
+    tested = pool.paired(kept, reference=variants[0], metrics=["dice", "id_rate_strict"], settings=settings)
+    lost_by = {(row["model"], row["metric"]): lost(row) for row in tested.to_dict("records")}
     rows = []
     for variant in variants:
-        lost = [lost_by.get((variant, name), NONE) for name in ("dice", "id_rate_strict")]
-        rows.append((variant, *lost, *_cells(pooled[pooled["model"] == variant], metrics)))
+        changes = [lost_by.get((variant, name), NONE) for name in ("dice", "id_rate_strict")]
+        rows.append((variant, *changes, *cells_of(pooled[pooled["model"] == variant], metrics)))
     columns = ("Variant", "Change of Dice (0-1)", "Change of id. rate, strict (0-1)", *(m.title for m in metrics))
     notes = (
-        f"Working grid. Changes against {variants[0]}, mean over patients, with p of Wilcoxon's signed-rank test, "
+        f"Working grid. Changes against {variants[0]}, mean over patients [interval], with p of Wilcoxon's test, "
         "Holm-corrected over the column pair.",
         *_notes(settings, "scans", scans),
     )
@@ -150,7 +143,7 @@ def _by_group(
     true = frame[frame["truth"]]
     by = ("model", "space", "group")
     pooled = pool.summarise(true, by=by, metrics=[m.name for m in metrics], settings=settings)
-    cells = {key: _cells(group, metrics) for key, group in pooled.groupby(list(by), sort=False)}
+    cells = {key: cells_of(group, metrics) for key, group in pooled.groupby(list(by), sort=False)}
     sides = frame.assign(n=frame["truth"], missed=frame["truth"] & ~frame["predicted"], invented=~frame["truth"])
     summed = sides.groupby(list(by), sort=False)[["n", "missed", "invented"]].sum()
     per_training = (summed / pool.repeats(frame)).round(1)
@@ -192,34 +185,6 @@ def _spaces(frame: pd.DataFrame) -> list[str]:
 
 def _grid(space: str) -> str:
     return {"work": "working", "raw": "working, network alone", "input": "input's", "ceiling": "input's"}[space]
-
-
-def _cells(group: pd.DataFrame, metrics: Sequence[Metric]) -> tuple[str, ...]:
-    rows = {row["metric"]: row for row in group.to_dict("records")}
-    return tuple(_cell(rows[m.name], m.decimals) for m in metrics)
-
-
-def _cell(row: dict[Hashable, Any], decimals: int) -> str:
-    if not np.isfinite(row["mean"]):
-        return NONE
-    text = f"{row['mean']:.{decimals}f}"
-    if np.isfinite(row["sd"]):
-        text += f" ± {row['sd']:.{decimals}f}"
-    if np.isfinite(row["low"]):
-        text += f" [{row['low']:.{decimals}f}, {row['high']:.{decimals}f}]"
-    return text
-
-
-def _lost(row: dict[Hashable, Any]) -> str:
-    return f"{row['difference']:+.3f} (p {_p(row['p_holm'], sign=True)})" if np.isfinite(row["difference"]) else NONE
-
-
-def _p(value: float, *, sign: bool = False) -> str:
-    if not np.isfinite(value):
-        return NONE
-    if value < 0.001:
-        return "< 0.001"
-    return f"{'= ' if sign else ''}{value:.3f}"
 
 
 def _notes(settings: Report, over: str, frame: pd.DataFrame) -> tuple[str, ...]:

@@ -23,21 +23,21 @@ def tables(
     aggregate: Annotated[Path, typer.Option(help="folder that aggregate wrote")],
     output: Annotated[Path, typer.Option(help="folder for the tables, each as .csv, .md and .tex")],
 ) -> None:
-    """Write comparison, paired, ablation, per_vertebra and per_region as CSV, Markdown and LaTeX. Research use only.
+    """Write the tables of an experiment as CSV, Markdown and LaTeX. Research use only.
 
     Cells are mean ± sd and, in brackets, the bootstrap interval over patients; full digits are in aggregate/*.tsv. The
     first model of the configuration is the one that others are compared with.
     """
     report = config.report
     used = {"report": {"bootstrap": report.bootstrap, "confidence": report.confidence, "seed": report.seed}}
-    sources = {name: aggregate / f"{name}.tsv" for name in ("vertebrae", "scans")}
+    sources = {name: aggregate / f"{name}.tsv" for name in ("vertebrae", "scans", "history")}
     for path in sources.values():
         if not path.is_file():
             raise DatasetError(f"{path}: expected the pooled rows, got nothing; run aggregate")
     run = provenance.run_path(output / f"{NAMES[0]}.csv")
     with provenance.record(run, stage="tables", config=used, inputs=sources.values(), seed=report.seed):
-        vertebrae, scans = (_read(path) for path in sources.values())
-        for table in make_tables(vertebrae=vertebrae, scans=scans, settings=report):
+        frames = {name: _read(path) for name, path in sources.items()}
+        for table in make_tables(**frames, settings=report):
             for kind, write in FORMATS.items():
                 files.write_text(output / f"{table.name}.{kind}", write(table))
 

@@ -91,7 +91,7 @@ def test_holm_corrects_step_by_step_and_never_falls() -> None:
 
 def test_six_patients_that_all_improve_have_the_exact_p() -> None:
     frame = scans(siil=[0.5] * 6, better=[0.51, 0.52, 0.53, 0.54, 0.55, 0.56])
-    (row,) = paired(frame, reference="siil", metrics=["dice"]).to_dict("records")
+    (row,) = paired(frame, reference="siil", metrics=["dice"], settings=SETTINGS).to_dict("records")
     assert (row["model"], row["n"]) == ("better", 6)
     assert row["difference"] == pytest.approx(0.035)
     assert row["p"] == row["p_holm"] == pytest.approx(2 / 2**6)
@@ -100,26 +100,28 @@ def test_six_patients_that_all_improve_have_the_exact_p() -> None:
 def test_ties_and_zeros_are_counted_exactly_for_few_patients() -> None:
     # Ranks of 0.1, 0.1, 0.1: all positive in 2 of 8 sign patterns, two-sided.
     frame = scans(siil=[0.5, 0.6, 0.7], other=[0.6, 0.7, 0.8])
-    (row,) = paired(frame, reference="siil", metrics=["dice"]).to_dict("records")
+    (row,) = paired(frame, reference="siil", metrics=["dice"], settings=SETTINGS).to_dict("records")
     assert row["p"] == pytest.approx(0.25)
 
 
 def test_pairs_are_patients() -> None:
     frame = scans(siil=[0.5] * 4, other=[0.7, 0.3, 0.6, 0.6])
     frame["patient"] = ["a", "a", "b", "c"] * 2
-    (row,) = paired(frame, reference="siil", metrics=["dice"]).to_dict("records")
+    (row,) = paired(frame, reference="siil", metrics=["dice"], settings=SETTINGS).to_dict("records")
     assert row["n"] == 3
     assert row["difference"] == pytest.approx((0.0 + 0.1 + 0.1) / 3)
 
 
 def test_equal_models_do_not_differ_and_one_pair_cannot_be_tested() -> None:
-    (row,) = paired(scans(siil=[0.5, 0.6], same=[0.5, 0.6]), reference="siil", metrics=["dice"]).to_dict("records")
+    (row,) = paired(
+        scans(siil=[0.5, 0.6], same=[0.5, 0.6]), reference="siil", metrics=["dice"], settings=SETTINGS
+    ).to_dict("records")
     assert row["p"] == 1
     frame = scans(siil=[0.5, np.nan], other=[0.6, 0.7])
-    (row,) = paired(frame, reference="siil", metrics=["dice"]).to_dict("records")
+    (row,) = paired(frame, reference="siil", metrics=["dice"], settings=SETTINGS).to_dict("records")
     assert row["n"] == 1
     assert np.isnan([row["p"], row["p_holm"]]).all()
 
 
 def test_one_model_alone_has_no_tests() -> None:
-    assert paired(scans(siil=[0.5, 0.6]), reference="siil", metrics=["dice"]).empty
+    assert paired(scans(siil=[0.5, 0.6]), reference="siil", metrics=["dice"], settings=SETTINGS).empty

@@ -66,3 +66,13 @@ def scans(*models: str) -> pd.DataFrame:
 def again(frame: pd.DataFrame, **changed: object) -> pd.DataFrame:
     """The rows and those of a second training, which says something else in the columns named."""
     return pd.concat([frame, frame.assign(repeat=1, **changed)], ignore_index=True)
+
+
+def history(*models: str) -> pd.DataFrame:
+    """Rows of history.tsv: two folds of 100 and 200 steps, half a second a step, a minute of validation at the end."""
+    made = []
+    for model, fold in product(models, (0, 1)):
+        start = {"model": model, "repeat": 0, "fold": fold, "epoch": 1, "step": 100 * (fold + 1), "lr": 0.001}
+        made.append({**start, "phase": "train", "seconds": 50.0 * (fold + 1)})
+        made.append({**start, "phase": "validation", "seconds": 50.0 * (fold + 1) + 60})
+    return pd.DataFrame(made)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from siil.report.cells import NONE, Table
 from siil.report.tables import (
     NAMES,
-    NONE,
-    Table,
     ablation,
     comparison,
     is_baseline,
@@ -17,9 +16,9 @@ from siil.report.tables import (
     per_vertebra,
 )
 from siil.schema.report import Report
-from tests.report.rows_by_hand import again, scans, vertebrae
+from tests.report.rows_by_hand import again, history, scans, vertebrae
 
-SETTINGS = Report(bootstrap=200, confidence=0.95, seed=0, viewer_cases=0)
+SETTINGS = Report(bootstrap=1000, confidence=0.95, seed=0, viewer_cases=0)
 
 
 def column(table: Table, heading: str) -> list[str]:
@@ -32,14 +31,15 @@ def row(table: Table, *start: str) -> dict[str, str]:
 
 
 def test_all_tables_are_made_in_their_order_even_for_one_model() -> None:
-    made = make_tables(vertebrae=vertebrae("siil"), scans=scans("siil"), settings=SETTINGS)
+    made = make_tables(vertebrae=vertebrae("siil"), scans=scans("siil"), history=history("siil"), settings=SETTINGS)
     assert tuple(table.name for table in made) == NAMES
     assert all(table.notes for table in made)
 
 
 def test_every_row_is_as_long_as_the_headings() -> None:
     models = ("siil", "no_gru", "unet_wide")
-    for table in make_tables(vertebrae=vertebrae(*models), scans=scans(*models), settings=SETTINGS):
+    frames = {"vertebrae": vertebrae(*models), "scans": scans(*models), "history": history(*models)}
+    for table in make_tables(**frames, settings=SETTINGS):
         assert table.rows
         assert {len(line) for line in table.rows} == {len(table.columns)}
 
@@ -71,16 +71,17 @@ def test_a_share_of_scans_is_the_mean_of_a_flag() -> None:
 
 
 def test_paired_compares_every_other_model_with_the_first_on_each_grid() -> None:
-    table = paired(scans("siil", "no_gru"))
+    table = paired(scans("siil", "no_gru"), settings=SETTINGS)
     assert set(column(table, "Against")) == {"siil"}
     assert set(column(table, "Grid")) == {"working", "input's"}
     found = row(table, "no_gru", "siil", "working", "Dice (0-1)")
-    assert (found["Patients"], found["Difference"]) == ("3", "-0.100")
+    # patients lose 0.1, 0.2 and 0: the interval of three draws goes from none to the most that one loses
+    assert (found["Patients"], found["Difference"]) == ("3", "-0.100 [-0.200, +0.000]")
     assert found["p, Holm-corrected"] == "1.000"
 
 
 def test_paired_says_so_when_there_is_nothing_to_compare() -> None:
-    table = paired(scans("siil"))
+    table = paired(scans("siil"), settings=SETTINGS)
     assert table.rows == ()
     assert "Only one model was run (siil)" in table.notes[0]
 
@@ -89,7 +90,7 @@ def test_ablation_holds_the_variants_of_siil_and_no_baseline() -> None:
     table = ablation(scans("siil", "no_gru", "unet_wide"), settings=SETTINGS)
     assert column(table, "Variant") == ["siil", "no_gru"]
     assert column(table, "Change of Dice (0-1)")[0] == NONE
-    assert column(table, "Change of Dice (0-1)")[1].startswith("-0.100 (p = ")
+    assert column(table, "Change of Dice (0-1)")[1].startswith("-0.100 [-0.200, +0.000] (p = ")
 
 
 @pytest.mark.parametrize(
@@ -143,8 +144,9 @@ def test_repeats_enter_the_means_and_their_scans_count_once() -> None:
     table = comparison(twice, settings=SETTINGS)
     assert column(table, "Scans") == ["3"] * len(table.rows)
     assert row(table, "siil", "working")["Dice (0-1)"].startswith("0.700 ± ")
-    found = row(paired(twice), "no_gru", "siil", "working", "Dice (0-1)")
-    assert (found["Patients"], found["Difference"]) == ("3", "-0.100")
+    found = row(paired(twice, settings=SETTINGS), "no_gru", "siil", "working", "Dice (0-1)")
+    # patients lose 0.1, 0.2 and 0: the interval of three draws goes from none to the most that one loses
+    assert (found["Patients"], found["Difference"]) == ("3", "-0.100 [-0.200, +0.000]")
     assert column(ablation(twice, settings=SETTINGS), "Dice (0-1)")[0].startswith("0.700 ± ")
 
 
@@ -159,8 +161,9 @@ def test_vertebrae_of_repeats_count_once_and_missed_ones_per_training() -> None:
 
 def test_every_table_of_repeats_says_how_many_trainings() -> None:
     once = {"vertebrae": vertebrae("siil", "no_gru"), "scans": scans("siil", "no_gru")}
+    twice = {name: again(frame) for name, frame in once.items()}
     said = "Means over 2 trainings a fold"
-    for table in make_tables(**{name: again(frame) for name, frame in once.items()}, settings=SETTINGS):
+    for table in make_tables(**twice, history=history("siil"), settings=SETTINGS)[:-1]:
         assert any(note.startswith(said) for note in table.notes), table.name
-    for table in make_tables(**once, settings=SETTINGS):
+    for table in make_tables(**once, history=history("siil"), settings=SETTINGS):
         assert not any("trainings" in note for note in table.notes), table.name

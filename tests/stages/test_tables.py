@@ -13,11 +13,11 @@ from siil.metrics import rows
 from siil.provenance import RESEARCH_USE
 from siil.report.tables import NAMES
 from siil.stages.tables import tables
-from tests.report.rows_by_hand import scans, vertebrae
+from tests.report.rows_by_hand import history, scans, vertebrae
 
 
 def run(folder: Path) -> Path:
-    report = {"bootstrap": 100, "confidence": 0.95, "seed": 0}
+    report = {"bootstrap": 1000, "confidence": 0.95, "seed": 0}
     tables(config=partial({"report": report}), aggregate=folder / "aggregate", output=folder / "tables")
     return folder / "tables"
 
@@ -27,6 +27,7 @@ def pooled(tmp_path: Path) -> Path:
     models = ("siil", "no_gru")
     files.write_text(tmp_path / "aggregate/vertebrae.tsv", rows.to_text(vertebrae(*models)))
     files.write_text(tmp_path / "aggregate/scans.tsv", rows.to_text(scans(*models)))
+    files.write_text(tmp_path / "aggregate/history.tsv", rows.to_text(history(*models)))
     return tmp_path
 
 
@@ -48,7 +49,7 @@ def test_what_is_meant_for_reading_says_research_use_only(pooled: Path) -> None:
 def test_numbers_survive_the_way_through_the_files(pooled: Path) -> None:
     text = (run(pooled) / "comparison.md").read_text()
     assert "0.800 ± 0.100 [" in text
-    assert "-0.100 (p = " in (run(pooled) / "ablation.csv").read_text()
+    assert "-0.100 [-0.200, +0.000] (p = " in (run(pooled) / "ablation.csv").read_text()
 
 
 def test_the_same_rows_give_the_same_bytes(pooled: Path) -> None:

@@ -2,7 +2,14 @@
 
 # As siil.report.tables.NAMES and siil.report.figures.NAMES have them; a test compares. (To import these here would load
 # pandas and matplotlib each time Snakemake starts.)
-TABLES = ["comparison", "paired", "ablation", "per_vertebra", "per_region"]
+TABLES = [
+    "comparison",
+    "paired",
+    "ablation",
+    "per_vertebra",
+    "per_region",
+    "trainings",
+]
 FIGURES = [
     "comparison",
     "dice_box",

@@ -16,23 +16,28 @@ def check_sizes(model: Model, patch_vox: tuple[int, int, int]) -> None:
     for key, sizes in (("patch.size_vox", patch_vox), ("model.widths", model.widths)):
         if not sizes or min(sizes) < 1:
             raise ConfigError(f"{key}: sizes must be at least 1, got {list(sizes)}")
-    if model.name == "siil":
-        _check_siil(model, patch_vox)
+    if model.name in ("siil", "trunk"):
+        _check_trunk(model, patch_vox)
     else:
         _check_baseline(model, patch_vox)
+    if model.name == "siil":
+        _check_core(model)
 
 
-def _check_siil(model: Model, patch_vox: tuple[int, int, int]) -> None:
-    stages, embed = STAGES[model.encoder], model.embed_dim
-    if len(model.widths) != stages:
-        raise ConfigError(f"model.widths: {model.encoder} has {stages} stages, got {list(model.widths)}")
+def _check_core(model: Model) -> None:
+    embed = model.embed_dim
     if embed != model.widths[-1]:
         raise ConfigError(f"model.embed_dim: must equal the last of model.widths, {model.widths[-1]}, got {embed}")
     if embed % model.heads:
         raise ConfigError(f"model.heads: must divide model.embed_dim {embed}, got {model.heads}")
     if model.token_channels > embed:
         raise ConfigError(f"model.token_channels: at most model.embed_dim {embed}, got {model.token_channels}")
-    multiple = MULTIPLES[model.encoder]
+
+
+def _check_trunk(model: Model, patch_vox: tuple[int, int, int]) -> None:
+    stages, multiple = STAGES[model.encoder], MULTIPLES[model.encoder]
+    if len(model.widths) != stages:
+        raise ConfigError(f"model.widths: {model.encoder} has {stages} stages, got {list(model.widths)}")
     if any(size % multiple for size in patch_vox):
         raise ConfigError(
             f"patch.size_vox: {model.encoder} needs sides that are multiples of {multiple}, got {list(patch_vox)}"

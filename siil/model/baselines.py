@@ -1,6 +1,6 @@
-"""The baselines: networks of MONAI, wrapped so that they are trained, tested and scored by the same rules.
+"""The baselines, trained, tested and scored by the same rules: networks of MONAI, and SIIL's trunk without its core.
 
-One network gives K + 1 channels: the first K are O_S, the last is O_R. They have no core and need no labels.
+A network of MONAI gives K + 1 channels: the first K are O_S, the last is O_R. None has a core or needs labels.
 """
 
 from __future__ import annotations
@@ -23,10 +23,29 @@ class Baseline(Network):
         self.classes = classes
 
     def forward(self, image: Float[Tensor, "B 1 Z Y X"], labels: Integer[Tensor, "B Z Y X"] | None = None) -> Output:
-        if labels is not None and not self.training:
-            raise ValueError("labels in eval mode: inference takes the image alone")
+        _refuse_labels(self, labels)
         answer = self.body(image)
         return Output(spine=answer[:, self.classes :], vertebrae=answer[:, : self.classes], core=None)
+
+
+class Trunk(Network):
+    """EN and DE of SIIL with nothing between them: what is left when the whole core goes."""
+
+    def __init__(self, *, encoder: nn.Module, decoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+
+    def forward(self, image: Float[Tensor, "B 1 Z Y X"], labels: Integer[Tensor, "B Z Y X"] | None = None) -> Output:
+        _refuse_labels(self, labels)
+        F, skips = self.encoder(image)
+        spine, vertebrae = self.decoder(F, skips)
+        return Output(spine=spine, vertebrae=vertebrae, core=None)
+
+
+def _refuse_labels(network: Network, labels: Tensor | None) -> None:
+    if labels is not None and not network.training:
+        raise ValueError("labels in eval mode: inference takes the image alone")
 
 
 def unet(*, widths: Sequence[int], outputs: int) -> nn.Module:

@@ -6,7 +6,7 @@ from torch import nn
 
 from siil.anatomy import CLASSES
 from siil.model.attention import FeedForward, InstanceStack, PrototypeAttention, SelfAttention
-from siil.model.baselines import Baseline, segresnet, swin_unetr, unet
+from siil.model.baselines import Baseline, Trunk, segresnet, swin_unetr, unet
 from siil.model.decoder import SharedDecoder, TwoDecoders
 from siil.model.encoder import Presence, Pyramid, ResNet10
 from siil.model.mill import Mill
@@ -32,6 +32,9 @@ def build_network(*, model: Model, patch_vox: tuple[int, int, int], spacing_mm: 
     check_sizes(model, patch_vox)
     if model.name == "siil":
         return _siil(model, patch_vox, spacing_mm)
+    if model.name == "trunk":
+        encoder = _encoder(model)
+        return Trunk(encoder=encoder, decoder=_decoder(model, encoder, inputs=encoder.channels))
     make = {"unet": unet, "segresnet": segresnet, "swin_unetr": swin_unetr}[model.name]
     return Baseline(body=make(widths=model.widths, outputs=CLASSES + 1), classes=CLASSES)
 
@@ -63,7 +66,7 @@ def _siil(model: Model, patch_vox: tuple[int, int, int], spacing_mm: float) -> S
         second_stack=InstanceStack(embed=embed, heads=heads, interaction=model.interaction),
         semantic_map=SemanticMap(side_vox=side_vox, embed=embed),
         instance_map=InstanceMap(side_vox=side_vox, embed=embed),
-        decoder=_decoder(model, encoder),
+        decoder=_decoder(model, encoder, inputs=1 + CLASSES + encoder.channels),
         stride=encoder.stride,
         classes=CLASSES,
     )
@@ -94,8 +97,8 @@ def _encoder(model: Model) -> ResNet10 | Pyramid:
     return ResNet10(widths=model.widths) if model.encoder == "resnet10" else Pyramid(widths=model.widths)
 
 
-def _decoder(model: Model, encoder: ResNet10 | Pyramid) -> nn.Module:
-    inputs, skips = 1 + CLASSES + encoder.channels, encoder.skip_channels
+def _decoder(model: Model, encoder: ResNet10 | Pyramid, *, inputs: int) -> nn.Module:
+    skips = encoder.skip_channels
     if model.decoder == "two":
         return TwoDecoders(inputs=inputs, skip_channels=skips, classes=CLASSES)
     return SharedDecoder(inputs=inputs, trunk=encoder.channels, skip_channels=skips, classes=CLASSES)

@@ -68,14 +68,14 @@ class SharedDecoder(nn.Module):
         self.ups = nn.ModuleList([ConvNorm(below + skip, skip) for below, skip in zip(sizes, coarse, strict=False)])
         self.vertebrae = nn.Conv3d(sizes[-1], classes, 1)
         self.reduce = nn.Conv3d(sizes[-1], fine, 1, bias=False)
-        self.fine = ConvNorm(2 * fine, fine)
+        self.fine = ConvNorm(fine, fine)
         self.spine = nn.Conv3d(fine, 1, 1)
 
     def forward(self, low: Float[Tensor, "B c z y x"], skips: Sequence[Tensor]) -> Answers:
         running = self.bottom(low)
         for up, skip in zip(self.ups, skips[:-1], strict=True):
             running = up(torch.cat([nearest(running), skip], dim=1))
-        fine = self.fine(torch.cat([nearest(self.reduce(running)), skips[-1]], dim=1))
+        fine = self.fine(nearest(self.reduce(running)) + skips[-1])
         return self.spine(fine), trilinear(self.vertebrae(running))
 
 

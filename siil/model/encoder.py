@@ -82,7 +82,11 @@ class ResNet10(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """The light EN: stages at strides 1, 2, 4, 8, merged at stride 2. Sees further than it costs."""
+    """The light EN: stages at strides 1, 2, 4, 8, merged at stride 2. Sees further than it costs.
+
+    The last merge is a 1^3 convolution: the decoder's first one is 3^3 at the same stride, and two of them would be
+    half of the network's arithmetic.
+    """
 
     stride = 2
     deepest_stride = 8
@@ -95,7 +99,7 @@ class Pyramid(nn.Module):
         self.stage3 = nn.Sequential(ConvNorm(second, third, stride=2), ConvNorm(third, third))
         self.stage4 = nn.Sequential(ConvNorm(third, 2 * third, stride=2), ConvNorm(2 * third, 2 * third))
         self.merge4 = ConvNorm(2 * third + third, third)
-        self.merge2 = ConvNorm(third + second, third)
+        self.merge2 = ConvNorm(third + second, third, kernel=1)
         self.channels = third
         self.skip_channels: tuple[int, ...] = (first,)
 

@@ -18,7 +18,9 @@ class Patch(Section):
 class Model(Section):
     """The network. Ablations and baselines are overlays of these keys (config/models)."""
 
-    name: Literal["siil", "unet", "segresnet", "swin_unetr"] = Field(description="siil, or a baseline from MONAI")
+    name: Literal["siil", "trunk", "unet", "segresnet", "swin_unetr"] = Field(
+        description="siil, its EN and DE alone (trunk), or a baseline from MONAI"
+    )
     encoder: Literal["resnet10", "pyramid"] = Field(description="EN: the paper's ResNet-10, or the light pyramid")
     widths: tuple[int, ...] = Field(description="channels per stage of EN: four for resnet10, three for pyramid")
     embed_dim: int = Field(gt=0, description="E, width of a token")

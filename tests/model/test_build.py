@@ -20,7 +20,7 @@ from siil.schema.model import Model
 from siil.sizes import MULTIPLES
 from tests.model.samples import PATCH, make_batch, make_loss, make_model
 
-BASELINES = ["unet", "segresnet", "swin_unetr"]
+BASELINES = ["trunk", "unet", "segresnet", "swin_unetr"]
 
 
 def paper_network() -> Network:

@@ -90,5 +90,5 @@ def two_decoders(p: Params, low: Volume, skips: list[Tensor]) -> tuple[Volume, V
 def shared_decoder(p: Params, low: Volume, skips: list[Tensor]) -> tuple[Volume, Volume]:
     """One trunk: O_S from stride 2, up-sampled; O_R at full resolution."""
     trunk = conv_norm(p, "decoder.bottom", low)
-    fine = conv_norm(p, "decoder.fine", torch.cat([nearest(convolve(p, "decoder.reduce", trunk)), skips[0]]))
+    fine = conv_norm(p, "decoder.fine", nearest(convolve(p, "decoder.reduce", trunk)) + skips[0])
     return convolve(p, "decoder.spine", fine), trilinear(convolve(p, "decoder.vertebrae", trunk))

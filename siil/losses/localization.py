@@ -13,8 +13,10 @@ PRESENT_WEIGHT = 3.0
 KL_WEIGHT = 10.0
 
 
-def localisation(logits: Float[Tensor, "B K z"], target: Bool[Tensor, "B K z"]) -> Float[Tensor, " B"]:
-    """Cross-entropy + IoU + 10 KL, per sample. Row 0 is left out.
+def localisation(
+    logits: Float[Tensor, "B K z"], target: Bool[Tensor, "B K z"], *, entropy_weight: float = 1.0
+) -> Float[Tensor, " B"]:
+    """Cross-entropy (times `entropy_weight`) + IoU + 10 KL, per sample. Row 0 is left out.
 
     target: T, the slices that each class occupies (siil.model.mill.occupied_slices).
     """
@@ -22,7 +24,7 @@ def localisation(logits: Float[Tensor, "B K z"], target: Bool[Tensor, "B K z"]) 
     present = target.any(2)
     probability, truth = logits.sigmoid(), target.to(logits.dtype)
     return (
-        _entropy(logits, truth, present)
+        entropy_weight * _entropy(logits, truth, present)
         + mean_where(_iou(probability, truth), present)
         + KL_WEIGHT * _divergence(probability, truth, target)
     )

@@ -38,7 +38,7 @@ def total_loss(output: Output, labels: Integer[Tensor, "B Z Y X"], *, loss: Loss
         labels = labels.long()
         possible = _answer_terms(output, labels, activation)
         if output.core is not None:
-            possible |= _core_terms(output.core, labels, loss.temperature)
+            possible |= _core_terms(output.core, labels, loss)
         weights: dict[str, float] = {name: getattr(loss, name) for name in possible}
         terms = {name: term().mean() for name, term in possible.items() if weights[name] > 0}
         total = sum((weights[name] * value for name, value in terms.items()), start=_zero(output))
@@ -53,19 +53,23 @@ def _answer_terms(output: Output, labels: Integer[Tensor, "B Z Y X"], activation
     }
 
 
-def _core_terms(core: Core, labels: Integer[Tensor, "B Z Y X"], temperature: float) -> Terms:
+def _core_terms(core: Core, labels: Integer[Tensor, "B Z Y X"], loss: Loss) -> Terms:
     classes, slices = core.localisation.shape[1:]
     target = pooled_labels(labels, stride=labels.shape[1] // slices, classes=classes)
     occupied = target.any((3, 4))
     terms: Terms = {
         "instance": lambda: instances(core.instance_logits, target),
         "semantic": lambda: binary(core.semantic_logits[:, 0], target[:, 1:].any(1)),
-        "localisation": lambda: localisation(core.localisation_logits, occupied),
+        "localisation": lambda: localisation(
+            core.localisation_logits, occupied, entropy_weight=loss.localisation_entropy
+        ),
         "presence": lambda: presence(core.presence_logits, occupied[:, 1:].any(2)),
     }
     memory, filled = core.memory, core.filled
     if memory is not None and filled is not None:
-        terms["contrast"] = lambda: contrast(core.embeddings, core.present, memory, filled, temperature=temperature)
+        terms["contrast"] = lambda: contrast(
+            core.embeddings, core.present, memory, filled, temperature=loss.temperature
+        )
     return terms
 
 

@@ -13,7 +13,7 @@ from siil.model.mill import Mill
 from siil.model.network import Network
 from siil.model.ocpl import Ocpl
 from siil.model.siil import Siil
-from siil.model.tokens import InstanceMap, InstanceTokens, SemanticMap, SliceTokens
+from siil.model.tokens import FlatSlices, InstanceMap, InstanceTokens, PooledSlices, SemanticMap, SliceTokens
 from siil.schema.model import Model
 from siil.sizes import check_sizes
 
@@ -41,14 +41,15 @@ def build_network(*, model: Model, patch_vox: tuple[int, int, int], spacing_mm: 
 
 def _siil(model: Model, patch_vox: tuple[int, int, int], spacing_mm: float) -> Siil:
     encoder = _encoder(model)
-    embed, heads, channels = model.embed_dim, model.heads, model.token_channels
+    embed, heads = model.embed_dim, model.heads
     slices, *side = (size // encoder.stride for size in patch_vox)
     side_vox = (side[0], side[1])
+    rows = _slices(model, side_vox)
     return Siil(
         encoder=encoder,
         presence=Presence(channels=embed, classes=CLASSES),
-        reduce=nn.Conv3d(embed, channels, 1, bias=False) if channels < embed else nn.Identity(),
-        slice_tokens=SliceTokens(channels=channels, side_vox=side_vox, embed=embed),
+        slices=rows,
+        slice_tokens=SliceTokens(inputs=rows.size, embed=embed),
         slice_attention=SelfAttention(embed=embed, heads=heads),
         mill=Mill(
             embed=embed,
@@ -59,17 +60,24 @@ def _siil(model: Model, patch_vox: tuple[int, int, int], spacing_mm: float) -> S
             max_run_mm=model.max_run_mm,
             enabled=model.mill,
         ),
-        instance_tokens=InstanceTokens(channels=channels, side_vox=side_vox, embed=embed),
+        instance_tokens=InstanceTokens(inputs=rows.size, embed=embed),
         instance_stack=InstanceStack(embed=embed, heads=heads, interaction=model.interaction),
         ocpl=_ocpl(model),
         second_exchange=_second_exchange(model),
         second_stack=InstanceStack(embed=embed, heads=heads, interaction=model.interaction),
-        semantic_map=SemanticMap(side_vox=side_vox, embed=embed),
-        instance_map=InstanceMap(side_vox=side_vox, embed=embed),
+        semantic_map=SemanticMap(side_vox=side_vox, embed=embed, dot=model.masks == "dot"),
+        instance_map=InstanceMap(side_vox=side_vox, embed=embed, dot=model.masks == "dot"),
         decoder=_decoder(model, encoder, inputs=1 + CLASSES + encoder.channels),
         stride=encoder.stride,
         classes=CLASSES,
+        prior=model.slice_prior and model.mill,
     )
+
+
+def _slices(model: Model, side_vox: tuple[int, int]) -> FlatSlices | PooledSlices:
+    if model.slices == "pooled":
+        return PooledSlices(channels=model.embed_dim)
+    return FlatSlices(channels=model.embed_dim, token_channels=model.token_channels, side_vox=side_vox)
 
 
 def _ocpl(model: Model) -> Ocpl | None:

@@ -28,6 +28,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
+from torch.nn import functional
 
 from siil.model.attention import FeedForward, InstanceStack, PrototypeAttention, SelfAttention
 from siil.model.encoder import Presence
@@ -35,7 +36,7 @@ from siil.model.mill import Mill, occupied_slices
 from siil.model.network import Network
 from siil.model.ocpl import Ocpl
 from siil.model.output import Core, Output
-from siil.model.tokens import InstanceMap, InstanceTokens, SemanticMap, SliceTokens
+from siil.model.tokens import FlatSlices, InstanceMap, InstanceTokens, PooledSlices, SemanticMap, SliceTokens
 
 
 class Siil(Network):
@@ -46,7 +47,7 @@ class Siil(Network):
         *,
         encoder: nn.Module,
         presence: Presence,
-        reduce: nn.Module,
+        slices: FlatSlices | PooledSlices,
         slice_tokens: SliceTokens,
         slice_attention: SelfAttention,
         mill: Mill,
@@ -60,13 +61,14 @@ class Siil(Network):
         decoder: nn.Module,
         stride: int,
         classes: int,
+        prior: bool,
     ) -> None:
-        """reduce: F to token channels before flattening (identity: none). ocpl: None for no_ocpl, whose
-        second_exchange is R3 = R2 + MLP(LN(R2)). stride: s. classes: K."""
+        """slices: how a slice of F becomes a row. ocpl: None for no_ocpl, whose second_exchange is R3 = R2 +
+        MLP(LN(R2)). stride: s. classes: K. prior: O_S gains log sigmoid(L^) of its slices."""
         super().__init__()
         self.encoder = encoder
         self.presence = presence
-        self.reduce = reduce
+        self.slices = slices
         self.slice_tokens = slice_tokens
         self.slice_attention = slice_attention
         self.mill = mill
@@ -80,6 +82,7 @@ class Siil(Network):
         self.decoder = decoder
         self.stride = stride
         self.classes = classes
+        self.prior = prior
 
     def forward(self, image: Float[Tensor, "B 1 Z Y X"], labels: Integer[Tensor, "B Z Y X"] | None = None) -> Output:
         if labels is not None and not self.training:
@@ -91,14 +94,16 @@ class Siil(Network):
         if core.teacher:
             S_tilde = torch.zeros_like(S_tilde)
         spine, vertebrae = self.decoder(torch.cat([R_tilde.to(F.dtype), S_tilde.to(F.dtype), F], dim=1), skips)
+        if self.prior:
+            vertebrae = vertebrae + slice_prior(core.localisation_logits, slices=vertebrae.shape[2]).to(vertebrae.dtype)
         return Output(spine=spine, vertebrae=vertebrae, core=core)
 
     def interact(self, F: Float[Tensor, "B E z y x"], labels: Integer[Tensor, "B Z Y X"] | None) -> Core:
         """The two streams and both exchanges, batched over samples and classes."""
         C = self.presence(F)
-        tokens = self.reduce(F)
+        slices = self.slices(F)
 
-        R1 = self.slice_tokens(tokens)
+        R1 = self.slice_tokens(slices)
         R2 = self.slice_attention(R1)
 
         truth = None if labels is None else occupied_slices(labels, stride=self.stride, classes=self.classes)
@@ -107,7 +112,7 @@ class Siil(Network):
         present = L.any(dim=2)
         rows = L.to(R2.dtype)
 
-        S1 = self.instance_tokens(tokens, L)
+        S1 = self.instance_tokens(slices, L)
         S2 = self.instance_stack(S1, rows @ R2, present)
 
         if self.ocpl is None:
@@ -120,8 +125,8 @@ class Siil(Network):
         S3 = self.second_stack(S2, rows @ R3, present)
 
         return Core(
-            semantic_logits=self.semantic_map(R3),
-            instance_logits=self.instance_map(S3, L),
+            semantic_logits=self.semantic_map(R3, F),
+            instance_logits=self.instance_map(S3, L, F),
             localisation_logits=12 * rows - 6 if L_hat is None else L_hat,
             localisation=L,
             presence_logits=C,
@@ -139,3 +144,10 @@ class Siil(Network):
     def refresh_prototypes(self, seed: int) -> None:
         if self.ocpl is not None:
             self.ocpl.refresh(seed)
+
+
+def slice_prior(L_hat: Float[Tensor, "B K z"], *, slices: int) -> Float[Tensor, "B K Z 1 1"]:
+    """log sigmoid(L^), linear along z to `slices` slices: how unlikely a class is there. Nothing for background."""
+    rows = functional.logsigmoid(L_hat[:, 1:])
+    rows = functional.interpolate(rows, size=slices, mode="linear", align_corners=False)
+    return functional.pad(rows, (0, 0, 1, 0))[..., None, None]

@@ -24,7 +24,14 @@ class Model(Section):
     encoder: Literal["resnet10", "pyramid"] = Field(description="EN: the paper's ResNet-10, or the light pyramid")
     widths: tuple[int, ...] = Field(description="channels per stage of EN: four for resnet10, three for pyramid")
     embed_dim: int = Field(gt=0, description="E, width of a token")
-    token_channels: int = Field(gt=0, description="channels after the 1x1x1 reduction before flattening; E: none")
+    slices: Literal["flat", "pooled"] = Field(
+        description="a slice of F as tokens see it: all its voxels (the paper's), or mean and max of each channel"
+    )
+    token_channels: int = Field(gt=0, description="slices flat: channels after the 1x1x1 reduction; E: none")
+    masks: Literal["map", "dot"] = Field(
+        description="R~ and S~: a linear map of the token (the paper's), or that plus its product with F"
+    )
+    slice_prior: bool = Field(description="O_S gains log sigmoid(L^) of its slices (not in the paper)")
     heads: int = Field(gt=0, description="heads of every attention")
     decoder: Literal["two", "shared"] = Field(description="DE: two U-Net decoders, or one shared light trunk")
     vertebrae_activation: Literal["softmax", "sigmoid"] = Field(description="O_S over K channels")
@@ -47,6 +54,7 @@ class Loss(Section):
     instance: float = Field(ge=0, description="Dice + 2 BCE of S~ at low resolution")
     semantic: float = Field(ge=0, description="Dice + BCE of R~ at low resolution")
     localisation: float = Field(ge=0, description="L_L")
+    localisation_entropy: float = Field(ge=0, description="weight of the cross-entropy within L_L; 1 is the paper's")
     presence: float = Field(ge=0, description="L_C")
     contrast: float = Field(ge=0, description="L_M")
     temperature: float = Field(gt=0, description="tau of L_M")

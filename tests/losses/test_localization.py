@@ -28,6 +28,12 @@ def test_one_vertebra_in_one_of_two_slices() -> None:
     torch.testing.assert_close(localisation(zeros(target), target).item(), LN2 + iou)  # KL over one slice is 0
 
 
+def test_the_cross_entropy_alone_has_a_weight_of_its_own() -> None:
+    target = rows([1, 0])
+    more = localisation(zeros(target), target, entropy_weight=10.0) - localisation(zeros(target), target)
+    torch.testing.assert_close(more.item(), 9 * LN2)
+
+
 def test_two_vertebrae_that_share_a_slice() -> None:
     target = rows([1, 1], [0, 1])
     iou = ((1 - 2 / 3) + (1 - 1.5 / 2.5)) / 2

@@ -23,10 +23,13 @@ TOLERANCE = 1e-9
 
 RESNET = {"encoder": "resnet10", "widths": [2, 3, 4, 8], "embed_dim": 8}
 PYRAMID = {"encoder": "pyramid", "widths": [2, 4, 8], "embed_dim": 8}
+ADDITIONS = {"token_channels": 8, "slices": "pooled", "masks": "dot", "slice_prior": True}
 NETWORKS: dict[str, dict[str, Any]] = {
     "resnet10": RESNET | {"token_channels": 8},
     "resnet10, reduced, sigmoid": RESNET | {"token_channels": 2, "vertebrae_activation": "sigmoid"},
     "pyramid, reduced": PYRAMID | {"token_channels": 2},
+    "pyramid, additions": PYRAMID | ADDITIONS,
+    "resnet10, additions": RESNET | ADDITIONS,
     "pyramid, sigmoid": PYRAMID | {"token_channels": 8, "vertebrae_activation": "sigmoid"},
 }
 ABLATIONS: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
@@ -42,7 +45,15 @@ ABLATIONS: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
 def setting_of(network: Siil, values: dict[str, Any]) -> Setting:
     heights = Heights(slice_mm=network.stride * SPACING_MM[values["encoder"]])
     flags = {name: values.get(name, True) for name in ("interaction", "mill", "ocpl", "gru")}
-    return Setting(encoder=values["encoder"], stride=network.stride, heads=2, heights=heights, **flags)
+    return Setting(
+        encoder=values["encoder"],
+        stride=network.stride,
+        heads=2,
+        heights=heights,
+        slices=values.get("slices", "flat"),
+        prior=values.get("slice_prior", False),
+        **flags,
+    )
 
 
 def oracle_answers(network: Siil, image: Tensor, labels: Tensor | None, setting: Setting) -> list[Answer]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from siil.anatomy import CLASSES
 from siil.model.encoder import Presence
@@ -150,8 +153,18 @@ def test_a_training_forward_changes_no_buffer_either() -> None:
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
-@pytest.mark.parametrize("changes", [{}, {"interaction": False}, {"mill": False}, {"ocpl": False}, {"gru": False}])
-def test_with_l_from_the_ground_truth_nothing_of_it_reaches_the_decoder(encoder: str, changes: dict[str, bool]) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"interaction": False},
+        {"mill": False},
+        {"ocpl": False},
+        {"gru": False},
+        {"slices": "pooled", "masks": "dot", "slice_prior": True},
+    ],
+)
+def test_with_l_from_the_ground_truth_nothing_of_it_reaches_the_decoder(encoder: str, changes: dict[str, Any]) -> None:
     network = make_network(encoder, **changes)
     if network.ocpl is not None:
         fill_memory(network)
@@ -167,6 +180,20 @@ def test_with_l_from_the_ground_truth_nothing_of_it_reaches_the_decoder(encoder:
     for a, b in zip(one, seen, strict=True):
         assert torch.equal(a, b)
     assert not one[0][:, 1 : 1 + CLASSES].any(), "the decoder sees zeros in the place of S~"
+
+
+def test_with_the_prior_a_class_is_unlikely_where_mill_does_not_see_it() -> None:
+    network = make_network(slice_prior=True)
+    image, _ = make_batch()
+    with_prior = network(image)
+    network.prior = False
+    L_hat = with_prior.core.localisation_logits
+    added = with_prior.vertebrae - network(image).vertebrae
+    assert not added[:, 0].any(), "background has no prior"
+    torch.testing.assert_close(added[:, 5, 0, 3, 3], functional.logsigmoid(L_hat[:, 5, 0]))
+    torch.testing.assert_close(
+        added[1, 7, 2, 0, 0], (functional.logsigmoid(L_hat[1, 7, :2]) * torch.tensor([0.25, 0.75])).sum()
+    )
 
 
 def test_predicted_instances_do_reach_the_decoder() -> None:

@@ -50,6 +50,8 @@ class Setting:
     mill: bool = True
     ocpl: bool = True
     gru: bool = True
+    slices: str = "flat"
+    prior: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,28 +74,48 @@ def forward(
     """p: the network's parameters by name. P: the prototypes. labels: where L is to come from the ground truth."""
     F, skips = resnet10(p, image) if s.encoder == "resnet10" else pyramid(p, image)
     C = presence(p, F)
-    tokens = convolve(p, "reduce", F) if "reduce.weight" in p else F
-    slices = [tokens[:, i] for i in range(tokens.shape[1])]
+    slices = slice_rows(p, F, s)
 
-    R2 = self_attention(
-        p, "slice_attention", [linear(p, "slice_tokens.project", part.flatten()) for part in slices], s.heads
-    )
+    R2 = self_attention(p, "slice_attention", [linear(p, "slice_tokens.project", row) for row in slices], s.heads)
     L_hat = localisation_logits(p, R2) if s.mill else None
     L = localise(L_hat, C, labels, len(slices), s)
     present = [j for j in range(CLASSES) if any(L[j])]
 
-    S1 = [instance_token(p, [part for part, inside in zip(slices, L[j], strict=True) if inside]) for j in present]
+    S1 = [instance_token(p, [row for row, inside in zip(slices, L[j], strict=True) if inside]) for j in present]
     S2 = instance_stack(p, "instance_stack", S1, gathered(L, present, R2), s)
     e = embeddings(p, present, S2, s)
     R3 = second_exchange(p, R2, None if P is None else placed(L, P, from_labels=labels is not None), s)
     S3 = instance_stack(p, "second_stack", S2, gathered(L, present, R3), s)
 
-    semantic = semantic_map(p, R3, F.shape[2:])
-    instance = instance_map(p, dict(zip(present, S3, strict=True)), L, F.shape[1:])
+    semantic = semantic_map(p, R3, F)
+    instance = instance_map(p, dict(zip(present, S3, strict=True)), L, F)
     S_tilde = instance.sigmoid() if labels is None else torch.zeros_like(instance)
     low = torch.cat([semantic.sigmoid(), S_tilde, F])
     spine, vertebrae = (two_decoders if s.encoder == "resnet10" else shared_decoder)(p, low, skips)
+    if s.prior and L_hat is not None:
+        vertebrae = vertebrae + slice_prior(L_hat, vertebrae.shape[1])
     return Answer(spine, vertebrae, semantic, instance, L_hat, L, C, e)
+
+
+def slice_rows(p: Params, F: Volume, s: Setting) -> list[Vector]:
+    """What the tokens see of each axial slice: all its voxels, or mean and maximum of each channel."""
+    if s.slices == "pooled":
+        slices = F.unbind(1)
+        return [torch.cat([part.flatten(1).mean(1), part.flatten(1).max(1).values]) for part in slices]
+    tokens = convolve(p, "slices.reduce", F) if "slices.reduce.weight" in p else F
+    return [tokens[:, i].flatten() for i in range(tokens.shape[1])]
+
+
+def slice_prior(L_hat: Float[Tensor, "K z"], size: int) -> Float[Tensor, "K Z 1 1"]:
+    """log sigmoid(L^) of every class but background, drawn out linearly to the slices of the patch."""
+    z = L_hat.shape[1]
+    rows = [torch.zeros(size, dtype=L_hat.dtype)]
+    for row in L_hat[1:]:
+        values = -torch.log(1 + torch.exp(-row))
+        places = [min(max((i + 0.5) * z / size - 0.5, 0.0), z - 1.0) for i in range(size)]
+        pairs = [(math.floor(place), place - math.floor(place)) for place in places]
+        rows.append(torch.stack([values[i] * (1 - share) + values[min(i + 1, z - 1)] * share for i, share in pairs]))
+    return torch.stack(rows)[:, :, None, None]
 
 
 def localisation_logits(p: Params, R2: Stream) -> Float[Tensor, "K z"]:
@@ -175,15 +197,28 @@ def second_exchange(p: Params, R2: Stream, R_P: list[Stream] | None, s: Setting)
     return [mlp(p, "second_exchange.mlp", token) for token in R]
 
 
-def semantic_map(p: Params, R3: Stream, side: torch.Size) -> Float[Tensor, "1 z y x"]:
-    """R~: LN, linear, LN per slice token."""
-    maps = [mapped(p, "semantic_map", token).reshape(side) for token in R3]
+def semantic_map(p: Params, R3: Stream, F: Volume) -> Float[Tensor, "1 z y x"]:
+    """R~: LN, linear, LN per slice token; where there is a query, and its product with each voxel of the slice."""
+    maps = [mapped(p, "semantic_map", token).reshape(F.shape[2:]) for token in R3]
+    if "semantic_map.query.weight" in p:
+        maps = [made + product(p, "semantic_map", R3[i], F[:, i]) for i, made in enumerate(maps)]
     return torch.stack(maps)[None]
 
 
-def instance_map(p: Params, S3: dict[int, Tensor], L: Rows, grid: torch.Size) -> Float[Tensor, "K z y x"]:
-    """S~: LN, linear, LN per instance: 8 slices, stretched to its run. -6 elsewhere and for background."""
-    rows = []
+def product(p: Params, name: str, token: Vector, slice_of_F: Float[Tensor, "E y x"]) -> Float[Tensor, "y x"]:
+    """The query of a token with the features of each voxel of a slice, over the root of their number."""
+    query = linear(p, f"{name}.query", layer_norm(p, f"{name}.norm", token))
+    size, rows, columns = slice_of_F.shape
+    products = [query @ slice_of_F[:, y, x] for y in range(rows) for x in range(columns)]
+    return torch.stack(products).reshape(rows, columns) / size**0.5
+
+
+def instance_map(p: Params, S3: dict[int, Tensor], L: Rows, F: Volume) -> Float[Tensor, "K z y x"]:
+    """S~: LN, linear, LN per instance: 8 slices, stretched to its run. -6 elsewhere and for background.
+
+    Where the network has a query, the product of the token with each voxel of F is added, over the root of its width.
+    """
+    rows, grid = [], F.shape[1:]
     for j in range(CLASSES):
         slices = [torch.full(tuple(grid[1:]), -6.0, dtype=S3[0].dtype) for _ in range(grid[0])]
         if j > 0 and any(L[j]):
@@ -192,6 +227,8 @@ def instance_map(p: Params, S3: dict[int, Tensor], L: Rows, grid: torch.Size) ->
             inside = [i for i in range(grid[0]) if L[j][i]]
             for n, i in enumerate(inside):
                 slices[i] = stretched[0, :, n].reshape(tuple(grid[1:]))
+                if "instance_map.query.weight" in p:
+                    slices[i] = slices[i] + product(p, "instance_map", S3[j], F[:, i])
         rows.append(torch.stack(slices))
     return torch.stack(rows)
 

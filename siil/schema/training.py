@@ -10,13 +10,16 @@ from siil.schema.base import Section
 
 
 class Augment(Section):
-    """At most one of affine, elastic and noise per patch. Never a left-right mirror."""
+    """At most one of affine, elastic and noise per patch, appearance beside it. Never a left-right mirror."""
 
     probability: float = Field(ge=0, le=1, description="probability that a patch is augmented")
     scale: float = Field(ge=0, lt=1, description="affine: largest relative change of size")
     rotation_deg: float = Field(ge=0, description="affine: largest rotation about each axis, degrees")
     elastic_mm: float = Field(ge=0, description="elastic: standard deviation of the displacement, mm")
     noise_hu: float = Field(ge=0, description="noise: standard deviation, HU")
+    appearance: float = Field(
+        ge=0, le=1, description="probability of each change of the image's look (tone, slices, kernel, streaks, noise)"
+    )
 
 
 class Train(Section):

@@ -20,6 +20,7 @@ import torch
 from siil.preprocess import normalise
 from siil.schema.training import Train
 from siil.training import augment
+from siil.training.appearance import randomise
 from siil.training.case_store import CaseArrays, CaseStore
 from siil.training.seed import Stream, generator
 
@@ -87,6 +88,12 @@ class Batches:
             spacing_mm=self.spacing_mm,
         )
         image, labels = cut(case, centre=centre, change=change, patch_vox=self.patch_vox, air_hu=self.window_hu[0])
+        image = randomise(
+            image,
+            generator(seed, Stream.APPEARANCE, step, number),
+            probability=self.settings.augment.appearance,
+            spacing_mm=self.spacing_mm,
+        )
         return normalise(image, self.window_hu), labels, name
 
 

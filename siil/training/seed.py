@@ -19,6 +19,7 @@ class Stream(IntEnum):
     CENTRE = 2
     AUGMENT = 3
     PROTOTYPES = 4
+    APPEARANCE = 5
 
 
 def generator(seed: int, stream: Stream, *counters: int) -> np.random.Generator:

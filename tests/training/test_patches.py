@@ -123,6 +123,16 @@ def test_an_empty_stream_is_empty() -> None:
 def test_noise_stays_in_the_window() -> None:
     image = np.full((8, 8, 8), 1300, np.int16)
     case = make_case("a", image=image, labels=np.zeros_like(image, np.uint8), pap=np.ones(image.shape, np.float32))
-    settings = {"probability": 1, "scale": 0.1, "rotation_deg": 10, "elastic_mm": 2, "noise_hu": 300}
+    settings = {"probability": 1, "scale": 0.1, "rotation_deg": 10, "elastic_mm": 2, "noise_hu": 300, "appearance": 0}
     batches = replace(make_batches(augment=settings), cases={"a": case}, names=("a",), patch_vox=(4, 4, 4))
     assert max(float(batches.draw(step).image.max()) for step in range(12)) <= 1
+
+
+def test_another_look_changes_images_and_no_label() -> None:
+    plain = make_batches(augment=no_augment().model_dump())
+    looks = make_batches(augment=no_augment().model_copy(update={"appearance": 1.0}).model_dump())
+    for step in range(3):
+        before, after = plain.draw(step), looks.draw(step)
+        assert torch.equal(before.labels, after.labels)
+        assert not torch.equal(before.image, after.image)
+        assert after.image.abs().max() <= 1

@@ -25,7 +25,7 @@ class OrdinalGru(nn.Module):
         """Outputs at the places of their tokens; those of absent tokens mean nothing."""
         order, places, mirror = sequence_order(present)
         steps = order.shape[1]
-        if tokens.device.type == "cpu":  # no synchronisation here: run no longer than the longest sequence
+        if is_host(tokens.device):  # nothing waits here: run no longer than the longest sequence
             steps = max(1, int(present.sum(dim=1).max()))
         running = _take(tokens, order[:, :steps])
         for up, down in zip(self.upwards, self.downwards, strict=True):
@@ -33,6 +33,11 @@ class OrdinalGru(nn.Module):
             backwards = _take(down(_take(running, mirror[:, :steps]))[0], mirror[:, :steps])
             running = torch.cat([forwards, backwards], dim=2)
         return _take(running, places.clamp_max(steps - 1))
+
+
+def is_host(device: torch.device) -> bool:
+    """May a value be read back without waiting for a device?"""
+    return device.type == "cpu"
 
 
 def sequence_order(

@@ -123,7 +123,12 @@ def _fit(
         network=network,
         loss=lambda output, labels: total_loss(output, labels, loss=config.loss, activation=activation),
         batches=Batches(
-            names=names["training"], settings=settings, rank=fabric.global_rank, world=fabric.world_size, **common
+            names=names["training"],
+            settings=settings,
+            rank=fabric.global_rank,
+            world=fabric.world_size,
+            pin=fabric.device.type == "cuda",
+            **common,
         ),
         schedule=Schedule(settings, steps_per_epoch(settings, cases=len(names["training"]))),
         checkpoint=Checkpoint(output / "last.ckpt", digest, settings.checkpoint_every_steps),

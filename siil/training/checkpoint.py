@@ -11,7 +11,7 @@ import logging
 import pickle
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -48,11 +48,15 @@ class Progress:
     seconds: float = 0.0
     _last: float = field(default_factory=time.monotonic, init=False)
 
-    def advance(self, values: Mapping[str, float]) -> None:
-        """Count a step and its loss terms."""
+    def advance(self) -> None:
+        """Count a step."""
         self.step += 1
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
+
+    def add(self, rows: Iterable[Mapping[str, float]]) -> None:
+        """Add the loss terms of steps to the sums of the running epoch."""
+        for values in rows:
+            for name, value in values.items():
+                self.sums[name] = self.sums.get(name, 0.0) + value
 
     def tick(self) -> float:
         """Seconds of training until now."""

@@ -2,26 +2,25 @@
 
 A step's batch, learning rate and phase are functions of its number alone (patches.py, schedule.py), and last.ckpt holds
 everything else, so an interrupted training ends exactly like an uninterrupted one (on CPUs to the bit; on a GPU the
-order of some sums is not fixed). The best weights are chosen by
-`validate` on validation cases, never on the test set (method.md, section 11).
+order of some sums is not fixed). The best weights are chosen by `validate` on validation cases, never on the test set
+(method.md, section 11). A step queues work and reads nothing back: what it found out waits in a Ledger.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import Tensor, nn
 
-from siil.errors import TrainingError
 from siil.progress import track
 from siil.schema.training import Train
 from siil.training.checkpoint import Checkpoint, Progress
 from siil.training.fabric import Fabric
-from siil.training.history import NORM, History
-from siil.training.patches import Batch, Batches
+from siil.training.history import History
+from siil.training.ledger import LOOK_EVERY, Ledger
+from siil.training.patches import Batches
 from siil.training.schedule import Phase, Schedule
 from siil.training.seed import Stream, integer
 
@@ -76,6 +75,7 @@ def fit(
     model, optimizer = fabric.setup(objective, adamw)
     progress = checkpoint.resume(fabric=fabric, network=network, optimizer=adamw)
     history.start(progress.history)
+    ledger = Ledger()
     stop = progress.step if progress.stopped else schedule.steps
     steps = batches.stream(progress.step, stop)
     for step, batch in track(steps, description="train", total=schedule.steps, start=progress.step):
@@ -85,23 +85,24 @@ def fit(
         set_learning_rate(adamw, schedule.learning_rate(step))
         image, labels = fabric.to_device((batch.image, batch.labels))
         terms = model(image, labels, teacher=phase.teacher)
-        values = finite_values(terms, step=step, batch=batch)
         fabric.backward(terms["total"])
         if phase is Phase.ENCODER:
             keep_encoder_gradients(network)
-        if settings.clip_norm is not None:
-            norm = fabric.clip_gradients(model, optimizer, max_norm=settings.clip_norm, error_if_nonfinite=False)
-            values |= gradient_norm(norm, settings=settings, step=step, batch=batch)
+        norm = clip(fabric, model, optimizer, settings)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if phase is not Phase.ENCODER:
             network.remember(objective.output)
-        progress.advance(values)
-        if schedule.ends_epoch(progress.step):
+        ledger.write(step, cases=batch.cases, terms=terms, norm=norm)
+        progress.advance()
+        ends, saves = schedule.ends_epoch(progress.step), checkpoint.due(progress.step)
+        if ends or saves or progress.step % LOOK_EVERY == 0:
+            progress.add(ledger.read())
+        if ends:
             add_losses(progress, fabric=fabric, schedule=schedule, history=history)
             if validate is not None and schedule.validates(progress.step):
                 judge(progress, network=network, schedule=schedule, history=history, validate=validate)
-        if schedule.ends_epoch(progress.step) or checkpoint.due(progress.step):
+        if ends or saves:
             checkpoint.save(progress, fabric=fabric, network=network, optimizer=adamw)
         if progress.stopped:
             break
@@ -159,34 +160,16 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def finite_values(terms: dict[str, Tensor], *, step: int, batch: Batch) -> dict[str, float]:
-    """The terms as floats, fetched from the device at once. Raises TrainingError naming those that are not finite."""
-    numbers = torch.stack([value.detach().float() for value in terms.values()]).tolist()
-    values = dict(zip(terms, numbers, strict=True))
-    wrong = [name for name, value in values.items() if not math.isfinite(value)]
-    if wrong:
-        named = [name for name in wrong if name != "total"] or wrong
-        raise TrainingError(
-            f"step {step}: loss {', '.join(named)} is not finite (cases {', '.join(batch.cases)}); look at these "
-            "cases with `siil check`, or lower train.learning_rate"
-        )
-    return values
+def clip(fabric: Fabric, model: nn.Module, optimizer: torch.optim.Optimizer, settings: Train) -> Tensor | None:
+    """Clip the gradient; its norm before that, on the device.
 
-
-def gradient_norm(norm: Tensor | None, *, settings: Train, step: int, batch: Batch) -> dict[str, float]:
-    """The norm under its name. Raises TrainingError when it is not finite.
-
-    Nothing in 16-mixed: there steps with an infinite norm belong to the method, the loss scaler skips them.
+    None without clipping, and in 16-mixed: there steps with an infinite norm belong to the method, the loss scaler
+    skips them.
     """
-    if norm is None or settings.precision == "16-mixed":
-        return {}
-    found = float(norm)
-    if not math.isfinite(found):
-        raise TrainingError(
-            f"step {step}: the gradient is not finite (cases {', '.join(batch.cases)}); lower train.learning_rate, or "
-            "try train.precision=32-true"
-        )
-    return {NORM: found}
+    if settings.clip_norm is None:
+        return None
+    norm = fabric.clip_gradients(model, optimizer, max_norm=settings.clip_norm, error_if_nonfinite=False)
+    return None if settings.precision == "16-mixed" else norm
 
 
 def keep_encoder_gradients(network: nn.Module) -> None:

@@ -39,6 +39,7 @@ class Batches:
     """Step n's batch, a pure function of (seed, n). With several processes each makes its share of the samples.
 
     cases: store or mapping from id to arrays. names: the training cases. rank, world: this process and their number.
+    pin: batches in page-locked memory, from which a GPU copies while it computes.
     """
 
     cases: CaseStore | dict[str, CaseArrays]
@@ -49,6 +50,7 @@ class Batches:
     window_hu: tuple[float, float]
     rank: int = 0
     world: int = 1
+    pin: bool = False
 
     def draw(self, step: int) -> Batch:
         """The batch of a step: every case comes once in `len(names)` samples, in an order drawn for each such pass."""
@@ -56,6 +58,8 @@ class Batches:
         samples = [self._sample(step, number) for number in range(self.rank, size, self.world)]
         image = torch.from_numpy(np.stack([image for image, _, _ in samples])[:, None])
         labels = torch.from_numpy(np.stack([labels for _, labels, _ in samples]))
+        if self.pin:
+            image, labels = image.pin_memory(), labels.pin_memory()
         return Batch(image, labels, tuple(case for _, _, case in samples))
 
     def stream(self, start: int, stop: int, *, ahead: int = 2) -> Iterator[tuple[int, Batch]]:

@@ -5,6 +5,7 @@
     python -m benchmarks.step                                  the paper's sizes, batch 2
     python -m benchmarks.step --variants batched-bf16 --vertebrae 0 3 6 12
     python -m benchmarks.step --sizes demo --variants batched-bf16 --profile
+    python -m benchmarks.step --variants batched-bf16 --set model.decoder=shared --set model.slices=pooled
 
 `plain` is the oracle of tests/oracle: the same function, a loop over samples, vertebrae and tokens. Every variant runs
 in a process of its own, so that its peak memory is its own. The share of the peak is the convolutions' and products'
@@ -58,14 +59,24 @@ def plain_loss(network: Siil, image: Tensor, labels: Tensor, config: Config, *, 
     """The total as the oracle computes it, L from the labels, over samples one by one."""
     parameters: dict[str, Tensor] = dict(network.named_parameters())
     heights = Heights(slice_mm=network.stride * spacing_mm)
-    setting = Setting(config.model.encoder, network.stride, config.model.heads, heights)
+    setting = Setting(
+        config.model.encoder,
+        network.stride,
+        config.model.heads,
+        heights,
+        slices=config.model.slices,
+        prior=config.model.slice_prior,
+    )
     assert network.ocpl is not None
     M, filled = network.ocpl.memory, network.ocpl.filled
     totals = []
     for one_image, one_labels in zip(image, labels, strict=True):
         answer = forward(parameters, network.ocpl.prototypes, one_image, one_labels, setting)
         activation = config.model.vertebrae_activation
-        terms = terms_of(answer, one_labels, stride=network.stride, activation=activation, M=M, filled=filled)
+        entropy = config.loss.localisation_entropy
+        terms = terms_of(
+            answer, one_labels, stride=network.stride, activation=activation, M=M, filled=filled, entropy_weight=entropy
+        )
         totals.append(sum(getattr(config.loss, name) * value for name, value in terms.items()))
     return torch.stack(totals).mean()
 
@@ -77,10 +88,12 @@ def batched_loss(network: Siil, image: Tensor, labels: Tensor, config: Config, *
     return total_loss(output, labels, loss=config.loss, activation=config.model.vertebrae_activation)["total"]
 
 
-def measure(variant: str, *, sizes: str, vertebrae: int, steps: int, profiled: bool) -> dict[str, Any]:
-    """Seconds of `steps` steps after a first one that is not counted, peak GB, loss of the first step, GFLOP."""
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Seconds of steps after a first one that is not counted, peak GB, loss of the first step, GFLOP, parameters."""
+    (variant,), (vertebrae,), sizes = options.variants, options.vertebrae, options.sizes
     torch.manual_seed(0)
-    config = configuration.resolve(EXPERIMENTS[sizes], overrides={"dataset": "phantom_demo", "folds": [0]})
+    own = {"dataset": "phantom_demo", "folds": [0]} | configuration.parse_overrides(options.set)
+    config = configuration.resolve(EXPERIMENTS[sizes], overrides=own)
     spacing = {"demo": 3.0, "paper": 1.5}[sizes]
     network = build_network(model=config.model, patch_vox=config.patch.size_vox, spacing_mm=spacing)
     assert isinstance(network, Siil)
@@ -100,17 +113,18 @@ def measure(variant: str, *, sizes: str, vertebrae: int, steps: int, profiled: b
     with FlopCounterMode(display=False) as counter:
         first = step()
     seconds = []
-    for _ in range(steps):
+    for _ in range(options.steps):
         start = time.perf_counter()
         step()
         seconds.append(time.perf_counter() - start)
-    if profiled:
+    if options.profile:
         with profile(activities=[ProfilerActivity.CPU]) as found:
             step()
         print(found.key_averages().table(sort_by="self_cpu_time_total", row_limit=15), file=sys.stderr)
     peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     flop = counter.get_total_flops() / 1e9
-    return {"seconds": statistics.median(seconds), "peak_gb": peak_gb, "loss": first, "gflop": flop}
+    size = sum(parameter.numel() for parameter in network.parameters()) / 1e6
+    return {"seconds": statistics.median(seconds), "peak_gb": peak_gb, "loss": first, "gflop": flop, "millions": size}
 
 
 def convolution_peak(dtype: torch.dtype) -> float:
@@ -135,30 +149,34 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2, help="timed, after one that is not")
     parser.add_argument("--profile", action="store_true", help="print where the time of one more step goes")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the configuration")
     options = parser.parse_args()
     if options.alone:
-        (variant,), (vertebrae,) = options.variants, options.vertebrae
-        found = measure(
-            variant, sizes=options.sizes, vertebrae=vertebrae, steps=options.steps, profiled=options.profile
-        )
-        print(json.dumps(found))
+        print(json.dumps(measure(options)))
         return
     peaks = {bf16: convolution_peak(torch.bfloat16 if bf16 else torch.float32) for bf16 in (False, True)}
     print(f"{torch.get_num_threads()} threads; convolution peak {peaks[False]:.0f} GFLOP/s, bf16 {peaks[True]:.0f}")
-    print("| variant | vertebrae | step s | peak memory GB | share of the peak | loss |\n|---|---|---|---|---|---|")
+    print(
+        f"{' '.join(options.set)}\n\n| variant | vertebrae | step s | peak memory GB | million parameters | "
+        "share of the peak | loss |\n|---|---|---|---|---|---|---|"
+    )
     for vertebrae in options.vertebrae:
         for variant in options.variants:
-            command = [sys.executable, "-m", "benchmarks.step", "--alone", "--sizes", options.sizes]
-            command += ["--variants", variant, "--vertebrae", str(vertebrae), "--steps", str(options.steps)]
-            command += ["--profile"] if options.profile else []
-            found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
-            rate = found["gflop"] / found["seconds"] / peaks[variant.endswith("bf16")]
-            share = "–" if variant == "plain" else f"{rate:.0%}"
-            print(
-                f"| {variant} | {vertebrae} | {found['seconds']:.2f} | {found['peak_gb']:.2f} | {share} | "
-                f"{found['loss']:.5f} |",
-                flush=True,
-            )
+            print(_row(variant, vertebrae, options, peaks[variant.endswith("bf16")]), flush=True)
+
+
+def _row(variant: str, vertebrae: int, options: argparse.Namespace, peak: float) -> str:
+    """A row of the table, from a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.step", "--alone", "--sizes", options.sizes]
+    command += ["--variants", variant, "--vertebrae", str(vertebrae), "--steps", str(options.steps)]
+    command += ["--profile"] if options.profile else []
+    command += [word for pair in options.set for word in ("--set", pair)]
+    found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    share = "–" if variant == "plain" else f"{found['gflop'] / found['seconds'] / peak:.0%}"
+    return (
+        f"| {variant} | {vertebrae} | {found['seconds']:.2f} | {found['peak_gb']:.2f} | {found['millions']:.1f} | "
+        f"{share} | {found['loss']:.5f} |"
+    )
 
 
 if __name__ == "__main__":

@@ -26,9 +26,19 @@ T13 = 20
 
 
 def terms_of(
-    answer: Answer, labels: Integer[Tensor, "Z Y X"], *, stride: int, activation: str, M: Tensor, filled: Tensor
+    answer: Answer,
+    labels: Integer[Tensor, "Z Y X"],
+    *,
+    stride: int,
+    activation: str,
+    M: Tensor,
+    filled: Tensor,
+    entropy_weight: float = 1.0,
 ) -> dict[str, Tensor]:
-    """The terms of one patch, unweighted. M [K, q, E] and filled [K, q]: the memory as it was in the forward pass."""
+    """The terms of one patch, unweighted. M [K, q, E] and filled [K, q]: the memory as it was in the forward pass.
+
+    entropy_weight: of the cross-entropy within L_L.
+    """
     kind = answer.spine.dtype
     target = pooled(labels, stride, kind)
     any_vertebra = torch.stack(target[1:]).amax(0)
@@ -42,7 +52,7 @@ def terms_of(
         "contrast": contrast(answer.e, M, filled),
     }
     if answer.L_hat is not None:
-        terms["localisation"] = localisation(answer.L_hat, [mask.amax((1, 2)) for mask in target])
+        terms["localisation"] = localisation(answer.L_hat, [mask.amax((1, 2)) for mask in target], entropy_weight)
     return terms
 
 
@@ -90,7 +100,7 @@ def instance(logits: Float[Tensor, "K z y x"], target: list[Tensor]) -> Tensor:
     return torch.stack(losses).mean() if losses else logits.new_zeros(())
 
 
-def localisation(L_hat: Float[Tensor, "K z"], T: list[Tensor]) -> Tensor:
+def localisation(L_hat: Float[Tensor, "K z"], T: list[Tensor], entropy_weight: float) -> Tensor:
     """L_L: weighted cross-entropy + 1 - IoU of present rows + 10 KL of how many vertebrae a slice has."""
     present = [j for j in range(1, CLASSES) if T[j].any()]
     entropy, weights = L_hat.new_zeros(()), 0.0
@@ -98,7 +108,7 @@ def localisation(L_hat: Float[Tensor, "K z"], T: list[Tensor]) -> Tensor:
         weight = 3.0 if j in present else 1.0
         entropy = entropy + weight * bce(L_hat[j], T[j]).sum()
         weights += weight * len(T[j])
-    loss = entropy / weights
+    loss = entropy_weight * entropy / weights
     if not present:
         return loss
     misses = []

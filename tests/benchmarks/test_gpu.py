@@ -1,0 +1,56 @@
+"""The table of steps on a GPU, as far as a CPU can make it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks import gpu
+from benchmarks.gpu import WAYS, main, precision, row
+
+SMALL = ["patch.size_vox=[32, 16, 16]", "model.widths=[2, 4, 8]", "model.embed_dim=8"]
+WAY = {way.name: way for way in WAYS}
+
+
+def options(**changes: object) -> argparse.Namespace:
+    return argparse.Namespace(**{"device": "cpu", "steps": 1, "side": 32, "set": SMALL} | changes)
+
+
+def test_a_row_has_time_rate_and_share_of_the_peak() -> None:
+    cells = [cell.strip() for cell in row("demo", "siil", WAY["bfloat16"], options()).strip("|").split("|")]
+    assert cells[:3] == ["demo", "siil", "bfloat16"]
+    assert float(cells[3]) > 0
+    assert cells[4] == "–", "a CPU has no memory of its own"
+    assert cells[6].endswith("%")
+
+
+@pytest.mark.parametrize(
+    ("way", "changes", "said"),
+    [
+        ("bfloat16, CUDA graph", {}, "RuntimeError: CUDA graphs need a GPU"),
+        ("float32", {"set": ["patch.size_vox=[30, 16, 16]"]}, "ConfigError"),
+    ],
+)
+def test_a_way_that_fails_says_why_and_the_table_goes_on(way: str, changes: dict, said: str) -> None:
+    assert said in row("demo", "siil", WAY[way], options(**changes))
+
+
+def test_tf32_is_as_before_afterwards() -> None:
+    before = torch.backends.cuda.matmul.allow_tf32
+    with precision(WAY["float32"]):
+        assert not torch.backends.cuda.matmul.allow_tf32
+    with precision(WAY["TF32"]):
+        assert torch.backends.cuda.matmul.allow_tf32
+    assert torch.backends.cuda.matmul.allow_tf32 == before
+
+
+def test_the_table_is_printed_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(gpu, "WAYS", (WAY["float32"],))
+    sets = [word for pair in SMALL for word in ("--set", pair)]
+    table = tmp_path / "table.md"
+    main(["--device", "cpu", "--sizes", "demo", "--models", "siil", "--steps", "1", "--output", str(table), *sets])
+    assert table.read_text() == capsys.readouterr().out
+    assert table.read_text().count("| demo | siil |") == 1

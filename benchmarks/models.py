@@ -19,7 +19,7 @@ from siil import config as configuration
 from siil.config import Config
 from siil.losses.total import total_loss
 from siil.model.build import build_network
-from siil.training.engine import make_optimizer
+from siil.training.optimizer import make_optimizer
 from tests.model.samples import spine_labels
 
 VERTEBRAE = list(range(14, 20))

@@ -34,7 +34,7 @@ from siil.config import Config
 from siil.losses.total import total_loss
 from siil.model.build import build_network
 from siil.model.siil import Siil
-from siil.training.engine import make_optimizer
+from siil.training.optimizer import make_optimizer
 from tests.model.samples import spine_labels
 from tests.oracle.losses import terms_of
 from tests.oracle.mill import Heights

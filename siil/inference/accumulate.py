@@ -1,7 +1,6 @@
 """The accumulators behind the sliding window: a slab of weighted sums, and the sparse posterior it is turned into.
 
-See inference/sliding_window.py. A slab holds 1 + K sums for one patch height of slices. Windows lie on a grid and their
-weights are separable, so the sum of weights is a product of three vectors (`totals`) and needs no accumulator.
+See inference/sliding_window.py. A slab holds 1 + K sums and the sum of their weights for one patch height of slices.
 """
 
 from __future__ import annotations
@@ -17,6 +16,13 @@ from siil.errors import WeightsError
 from siil.inference.posterior import SPARSE_FLOOR, Posterior
 
 
+def finite(probability: Tensor) -> Tensor:
+    """As given; weights that make no number are refused."""
+    if not torch.isfinite(probability).all():
+        raise WeightsError("the network's output is not finite; the weights are damaged, train them again")
+    return probability
+
+
 class Answer:
     """Probabilities of a batch of windows: spine [B, 1, ...], classes [B, K, ...], localisation [K, patch z]."""
 
@@ -26,29 +32,32 @@ class Answer:
 
 
 class Slab:
-    """Weighted sums [1 + K, patch z, Y, X] of the windows that start at the current slice."""
+    """Weighted sums [1 + K + 1, patch z, Y, X] of the windows that start at the current slice."""
 
     def __init__(
         self, patch: tuple[int, ...], shape: tuple[int, ...], weights: list[np.ndarray], device: torch.device
     ) -> None:
         self.patch = patch
-        self.sums = torch.zeros((1 + CLASSES, patch[0], *shape[1:]), device=device)
+        self.sums = torch.zeros((1 + CLASSES + 1, patch[0], *shape[1:]), device=device)  # the last: of the weights
         wz, wy, wx = (torch.from_numpy(w).float().to(device) for w in weights)
         self.weight = wz[:, None, None] * wy[:, None] * wx
         self.localisation: Tensor | None = None
 
-    def add(self, answer: Answer, corners: Sequence[tuple[int, int]], versions: int) -> None:
-        """Add a batch at its (y, x) corners; `versions` answers (flips) make one."""
-        maps = answer.maps * (self.weight / versions)
-        for (y, x), item in zip(corners, maps, strict=True):
-            self.sums[:, :, y : y + self.patch[1], x : x + self.patch[2]] += item
+    def add(self, answer: Answer, corners: Sequence[tuple[int, ...]], versions: int) -> None:
+        """Add a batch at its (z, y, x) corners; `versions` answers (flips) make one."""
+        weight = self.weight / versions
+        for (_, y, x), item in zip(corners, answer.maps * weight, strict=True):
+            place = self.sums[:, :, y : y + self.patch[1], x : x + self.patch[2]]
+            place[:-1] += item
+            place[-1] += weight
         if answer.localisation is not None:
             known = self.localisation
             self.localisation = answer.localisation if known is None else torch.maximum(known, answer.localisation)
 
-    def finished(self, slices: int) -> tuple[Tensor, Tensor]:
-        """The first `slices` slices (spine, classes), to be read before the slab moves on."""
-        return self.sums[0, :slices], self.sums[1:, :slices]
+    def finished(self, slices: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The first `slices` slices (spine, classes, weights), to be read before the slab moves on."""
+        done = self.sums[:, :slices]
+        return done[0], done[1:-1], done[-1]
 
     def advance(self, slices: int) -> None:
         """Move the slab on by `slices` slices, a map at a time: no second slab is made."""
@@ -62,10 +71,12 @@ class Slab:
 class Gather:
     """Collects finished slices in the sparse form, the localisation rows and the embeddings."""
 
-    def __init__(self, *, shape: tuple[int, ...], before: tuple[int, ...], totals: list[np.ndarray]) -> None:
-        self.shape, self.before, self.totals = shape, before, totals
+    def __init__(self, *, shape: tuple[int, ...], before: tuple[int, ...], slices: int) -> None:
+        """shape: of the image. before: voxels of padding in front of each axis. slices: of the padded image."""
+        self.shape, self.before = shape, before
         self.spine = np.zeros(shape, np.float16)
-        self.localisation = np.zeros((CLASSES, len(totals[0])), np.float64)
+        self.localisation = np.zeros((CLASSES, slices), np.float64)
+        self.localisation_weight = np.zeros(slices, np.float64)
         self.index: list[np.ndarray] = []
         self.classes: list[np.ndarray] = []
         self.embeddings: list[np.ndarray] = []
@@ -79,24 +90,25 @@ class Gather:
         self.embedding_classes.append(named.nonzero()[:, 1].cpu().numpy())
 
     def row(self, start: int, weights: np.ndarray, localisation: Tensor | None) -> None:
-        """Blend the localisation of one row of windows along z."""
+        """Add the localisation of one row of windows; None: there was none."""
         if localisation is not None:
-            share = weights / self.totals[0][start : start + len(weights)]
-            self.localisation[:, start : start + len(weights)] += localisation.numpy() * share
+            self.localisation[:, start : start + len(weights)] += localisation.numpy() * weights
+            self.localisation_weight[start : start + len(weights)] += weights
 
-    def finish(self, start: int, spine: Tensor, classes: Tensor) -> None:
-        """Take finished slices: spine [d, Y, X] and classes [K, d, Y, X] as sums, from padded slice `start`."""
+    def finish(self, start: int, spine: Tensor, classes: Tensor, weights: Tensor) -> None:
+        """Take finished slices: sums of spine [d, Y, X], classes [K, d, Y, X] and weights, from padded slice `start`.
+
+        Where no window was, the probability is 0.
+        """
         first = max(0, self.before[0] - start)
         last = min(spine.shape[0], self.before[0] + self.shape[0] - start)
         if first >= last:
             return
         oy, ox = self.before[1], self.before[2]
         rows, columns = slice(oy, oy + self.shape[1]), slice(ox, ox + self.shape[2])
-        wz, wy, wx = (torch.from_numpy(t).float().to(spine.device) for t in self.totals)
-        total = wz[start + first : start + last, None, None] * wy[rows, None] * wx[columns]
-        probability = (spine[first:last, rows, columns] / total).half()
-        if not torch.isfinite(probability).all():
-            raise WeightsError("the network's output is not finite; the weights are damaged, train them again")
+        total = weights[first:last, rows, columns]
+        total = torch.where(total > 0, total, torch.ones_like(total))
+        probability = finite(spine[first:last, rows, columns] / total).half()
         kept = probability.float() > SPARSE_FLOOR
         values = classes[:, first:last, rows, columns][:, kept] / total[kept]
         z = start + first - self.before[0]
@@ -108,13 +120,14 @@ class Gather:
     def posterior(self) -> Posterior:
         """Everything gathered, with the padding cropped away."""
         first = self.before[0]
+        localisation = self.localisation / np.where(self.localisation_weight > 0, self.localisation_weight, 1)
         embeddings = [e for e in self.embeddings if len(e)]
         width = self.embeddings[0].shape[1] if self.embeddings else 0
         return Posterior(
             spine=self.spine,
             index=np.concatenate(self.index),
             classes=np.concatenate(self.classes),
-            localisation=self.localisation[:, first : first + self.shape[0]].astype(np.float32),
+            localisation=localisation[:, first : first + self.shape[0]].astype(np.float32),
             embeddings=np.concatenate(embeddings) if embeddings else np.zeros((0, width), np.float32),
             embedding_classes=np.concatenate([*self.embedding_classes, np.zeros(0, np.int64)]),
         )

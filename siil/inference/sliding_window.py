@@ -2,9 +2,14 @@
 
 From a normalised volume on the working grid (Z, Y, X) to a Posterior. Windows overlap and their *probabilities* are
 averaged with weights that fall towards a window's border. Memory does not grow with the scan's length but for the
-sparse result: sums of K classes are held for one patch height of slices only (4 bytes x (K + 1) x patch z x Y x X); as
+sparse result: sums of K classes are held for one patch height of slices only (4 bytes x (K + 2) x patch z x Y x X); as
 soon as no later window touches a slice, it is turned into the sparse form (inference/accumulate.py). The network is
 called in eval() with the image alone.
+
+Most of a scan is not spine. With `localise` a first look over windows side by side finds where O_R sees any, and of the
+overlapping windows only those are computed that hold some of it. A voxel that the first look found has the answer that
+it would have without one, because every window that covers it is computed; where no window was, the probability is 0.
+A field of view hardly wider than the spine is not looked at first.
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from siil.inference.accumulate import Answer, Gather, Slab
+from siil.inference.accumulate import Answer, Gather, Slab, finite
 from siil.inference.posterior import Posterior
 
 if TYPE_CHECKING:
@@ -26,6 +31,10 @@ if TYPE_CHECKING:
 
 AIR = -1.0
 """Value of air in a normalised image: the lower end of the HU window."""
+SEEN = 0.3
+"""O_R above this in the first look: the windows around are computed. Lower than any threshold of use."""
+NARROW = 9
+"""With so few windows side by side (a plane of up to two patches each way) nearly all hold spine: no first look."""
 _FLIPS: tuple[tuple[int, ...], ...] = ((), (-2,), (-3,), (-3, -2))
 """Axes of test-time flips: front-back (Y) and up-down (Z). Left-right is never mirrored: organs tell the sides."""
 
@@ -39,6 +48,8 @@ class Windows(Protocol):
     def blending(self) -> Any: ...
     @property
     def batch_size(self) -> int: ...
+    @property
+    def localise(self) -> bool: ...
 
 
 def slide(
@@ -58,7 +69,7 @@ def slide(
         network: in any mode; it is put into eval() for the call. It must be on `device`.
         image: [Z, Y, X] float32, normalised to [-1, 1]. Smaller than a patch: padded with air, cropped back.
         patch_vox: Z, Y, X size of a window.
-        inference: overlap, blending and windows per forward pass.
+        inference: overlap, blending, windows per forward pass, and whether a first look leaves windows out.
         device: where the windows are computed.
         precision: Fabric's name: 32-true, bf16-mixed or 16-mixed.
         activation: softmax, or sigmoid (per class, then normalised over K) for O_S.
@@ -69,25 +80,45 @@ def slide(
     """
     patch = tuple(int(n) for n in patch_vox)
     padded, before = _pad(image, patch)
-    starts = [window_starts(n, p, inference.overlap) for n, p in zip(padded.shape, patch, strict=True)]
+    rows, *columns = (window_starts(n, p, inference.overlap) for n, p in zip(padded.shape, patch, strict=True))
     weights = [window_weights(p, inference.blending) for p in patch]
-    totals = [_total(n, s, w) for n, s, w in zip(padded.shape, starts, weights, strict=True)]
-    gather = Gather(shape=image.shape, before=before, totals=totals)
+    gather = Gather(shape=image.shape, before=before, slices=padded.shape[0])
     slab = Slab(patch, padded.shape, weights, torch.device(device))
-    windows = list(product(starts[1], starts[2]))
+    versions = _FLIPS if flip else _FLIPS[:1]
     with _evaluating(network, torch.device(device), precision), torch.inference_mode():
         source = torch.from_numpy(np.ascontiguousarray(padded, np.float32))
-        for start, following in zip(starts[0], [*starts[0][1:], padded.shape[0]], strict=True):
-            for batch in _batches(windows, inference.batch_size):
-                cubes = [source[start : start + patch[0], y : y + patch[1], x : x + patch[2]] for y, x in batch]
-                inputs = torch.stack(cubes)[:, None].to(device)
-                for axes in _FLIPS if flip else _FLIPS[:1]:
-                    slab.add(_answer(network, inputs, axes, activation, gather), batch, len(_FLIPS) if flip else 1)
+        wide = len(columns[0]) * len(columns[1]) > NARROW
+        spine = _first_look(network, source, patch, inference.batch_size, device) if wide and inference.localise else None
+        for start, following in zip(rows, [*rows[1:], padded.shape[0]], strict=True):
+            corners = [(start, y, x) for y, x in product(*columns)]
+            chosen = [corner for corner in corners if spine is None or spine[_box(corner, patch)].any()]
+            for batch in _batches(chosen, inference.batch_size):
+                inputs = torch.stack([source[_box(corner, patch)] for corner in batch])[:, None].to(device)
+                for axes in versions:
+                    slab.add(_answer(network, inputs, axes, activation, gather), batch, len(versions))
             gather.row(start, weights[0], slab.localisation)
             done = min(following - start, patch[0])
             gather.finish(start, *slab.finished(done))
             slab.advance(done)
     return gather.posterior()
+
+
+def _first_look(
+    network: Network, source: Tensor, patch: tuple[int, ...], batch_size: int, device: torch.device | str
+) -> Tensor:
+    """[Z, Y, X] bool: where O_R sees spine in windows side by side; those of nothing but air are left out."""
+    spine = torch.zeros(source.shape, dtype=torch.bool)
+    corners = product(*(window_starts(n, p, 0) for n, p in zip(source.shape, patch, strict=True)))
+    for batch in _batches([c for c in corners if (source[_box(c, patch)] > AIR).any()], batch_size):
+        inputs = torch.stack([source[_box(corner, patch)] for corner in batch])[:, None].to(device)
+        seen = (finite(network(inputs).spine[:, 0].float().sigmoid()) > SEEN).cpu()
+        for corner, item in zip(batch, seen, strict=True):
+            spine[_box(corner, patch)] |= item
+    return spine
+
+
+def _box(corner: Sequence[int], patch: Sequence[int]) -> tuple[slice, ...]:
+    return tuple(slice(first, first + size) for first, size in zip(corner, patch, strict=True))
 
 
 def window_starts(size: int, patch: int, overlap: float) -> list[int]:
@@ -111,13 +142,6 @@ def window_weights(patch: int, blending: str) -> np.ndarray:
     return np.maximum(weights, 1e-3)
 
 
-def _total(size: int, starts: Sequence[int], weights: np.ndarray) -> np.ndarray:
-    total = np.zeros(size)
-    for start in starts:
-        total[start : start + len(weights)] += weights
-    return total
-
-
 def _pad(image: np.ndarray, patch: tuple[int, ...]) -> tuple[np.ndarray, tuple[int, ...]]:
     """The image in the middle of at least one patch of air, and the voxels added in front of each axis."""
     missing = [max(0, p - n) for n, p in zip(image.shape, patch, strict=True)]
@@ -127,7 +151,7 @@ def _pad(image: np.ndarray, patch: tuple[int, ...]) -> tuple[np.ndarray, tuple[i
     return np.pad(image, [(b, m - b) for b, m in zip(before, missing, strict=True)], constant_values=AIR), before
 
 
-def _batches(items: Sequence[tuple[int, int]], size: int) -> Iterator[Sequence[tuple[int, int]]]:
+def _batches(items: Sequence[tuple[int, ...]], size: int) -> Iterator[Sequence[tuple[int, ...]]]:
     for first in range(0, len(items), size):
         yield items[first : first + size]
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from siil.losses.contrastive import contrast
 from siil.losses.localization import localisation
@@ -49,7 +50,7 @@ def _answer_terms(output: Output, labels: Integer[Tensor, "B Z Y X"], activation
     classes = {"softmax": classes_softmax, "sigmoid": classes_sigmoid}[activation]
     return {
         "spine": lambda: binary(_precise(output.spine[:, 0]), labels > 0),
-        "vertebrae": lambda: classes(_precise(output.vertebrae), labels),
+        "vertebrae": lambda: _one_by_one(classes, output.vertebrae, labels),
     }
 
 
@@ -71,6 +72,19 @@ def _core_terms(core: Core, labels: Integer[Tensor, "B Z Y X"], loss: Loss) -> T
             core.embeddings, core.present, memory, filled, temperature=loss.temperature
         )
     return terms
+
+
+def _one_by_one(
+    term: Callable[[Tensor, Tensor], Tensor], logits: Float[Tensor, "B K Z Y X"], labels: Integer[Tensor, "B Z Y X"]
+) -> Float[Tensor, " B"]:
+    """A term sample by sample, computed anew for the gradient: K channels of a batch in float32, several times over,
+    would be a sixth of a step's memory."""
+
+    def of_one(logits: Tensor, labels: Tensor) -> Tensor:
+        return term(_precise(logits), labels)
+
+    samples = zip(logits.split(1), labels.split(1), strict=True)
+    return torch.cat([checkpoint(of_one, *pair, use_reentrant=False, preserve_rng_state=False) for pair in samples])
 
 
 def _precise(logits: Float[Tensor, ...]) -> Float[Tensor, ...]:

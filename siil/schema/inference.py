@@ -37,6 +37,7 @@ class Inference(Section):
     overlap: float = Field(ge=0, lt=1, description="share of a window covered by the next one")
     blending: Literal["gaussian", "hann"] = Field(description="weights of a window's voxels")
     batch_size: int = Field(ge=1, description="windows per forward pass")
+    localise: bool = Field(description="compute only windows in which a first look, side by side, sees spine")
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(description="Lightning Fabric's name")
     spine_threshold: float = Field(ge=0.1, lt=1, description="O_R above: spine")
     flip: bool = Field(description="test-time front-back and up-down flips; off, they do not pay")

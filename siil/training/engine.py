@@ -20,6 +20,7 @@ from siil.training.checkpoint import Checkpoint, Progress
 from siil.training.fabric import Fabric
 from siil.training.history import History
 from siil.training.ledger import LOOK_EVERY, Ledger
+from siil.training.optimizer import make_optimizer, set_learning_rate
 from siil.training.patches import Batches
 from siil.training.schedule import Phase, Schedule
 from siil.training.seed import Stream, integer
@@ -141,23 +142,6 @@ def row(phase: str, *, progress: Progress, schedule: Schedule, values: dict[str,
         "seconds": round(progress.tick(), 1),
         **values,
     }
-
-
-def make_optimizer(network: nn.Module, settings: Train) -> torch.optim.Optimizer:
-    """AdamW over all parameters. Fused: a fifth of the time on a CPU; not with the loss scaler of 16-mixed, which could
-    then not clip."""
-    return torch.optim.AdamW(
-        network.parameters(),
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        fused=settings.precision != "16-mixed",
-    )
-
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of every group."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
 
 
 def clip(fabric: Fabric, model: nn.Module, optimizer: torch.optim.Optimizer, settings: Train) -> Tensor | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -21,6 +21,7 @@ class Settings:
     overlap: float = 0.5
     blending: str = "gaussian"
     batch_size: int = 3
+    localise: bool = False
 
 
 def random_image(*shape: int) -> np.ndarray:
@@ -77,7 +78,7 @@ def test_accumulators_do_not_grow_with_the_length_of_the_scan(monkeypatch):
     monkeypatch.setattr(Slab, "__init__", lambda self, *a: (made(self, *a), shapes.append(tuple(self.sums.shape)))[0])
     for length in (16, 64):
         slide(FakeNetwork(), random_image(length, 8, 8), patch_vox=(8, 8, 8), inference=Settings())
-    assert shapes == [(1 + CLASSES, 8, 8, 8)] * 2
+    assert shapes == [(1 + CLASSES + 1, 8, 8, 8)] * 2
 
 
 def test_network_runs_in_eval_mode_in_batches_and_keeps_its_mode():
@@ -132,11 +133,69 @@ def test_sigmoid_classes_are_normalised():
     assert np.abs(found.classes.astype(np.float64).sum(axis=1) - 1).max() < 5e-3
 
 
-def test_output_that_is_not_finite_is_refused():
+@pytest.mark.parametrize("localise", [False, True])
+def test_output_that_is_not_finite_is_refused(localise):
     network = FakeNetwork()
     network.spine.weight.data[:] = float("nan")
     with pytest.raises(WeightsError, match="not finite"):
-        slide(network, random_image(8, 8, 8), patch_vox=(8, 8, 8), inference=Settings())
+        slide(network, random_image(8, 24, 24), patch_vox=(8, 8, 8), inference=Settings(localise=localise))
+
+
+class SeesBright(FakeNetwork):
+    """Spine where the image is bright, whatever the window."""
+
+    def forward(self, image, labels=None):
+        return replace(super().forward(image, labels), spine=40 * image - 20)
+
+
+def one_bright_cube() -> np.ndarray:
+    """A body of 48 voxels a side with air around it, and a bright cube in one of its corners."""
+    image = np.full((48, 48, 48), -1.0, np.float32)
+    image[4:44, 4:44, 4:44] = 0.1 * random_image(40, 40, 40)
+    image[30:38, 9:17, 30:38] = 1
+    return image
+
+
+def test_first_look_leaves_windows_out_and_changes_nothing_where_it_saw_spine():
+    image, calls = one_bright_cube(), {}
+    found = {}
+    for localise in (False, True):
+        network = SeesBright(core=True)
+        found[localise] = slide(network, image, patch_vox=(8, 8, 8), inference=Settings(localise=localise))
+        calls[localise] = sum(call[0] for call in network.calls)
+    full, some = found[False], found[True]
+    assert calls[True] < calls[False] / 4
+    bright = image == 1
+    assert bright.sum() == 512
+    assert (some.spine[bright] == full.spine[bright]).all()
+    where = np.isin(some.index, np.flatnonzero(bright))
+    assert (some.classes[where] == full.classes[np.isin(full.index, np.flatnonzero(bright))]).all()
+    assert some.localisation[20, 30:38] == pytest.approx(full.localisation[20, 30:38])
+    assert not some.spine[:16].any()
+    assert not some.localisation[:, :16].any()
+    assert full.spine[5].any()
+
+
+def test_narrow_field_of_view_is_not_looked_at_first():
+    images = random_image(16, 16, 16), random_image(16, 16, 24)
+    calls = []
+    for image in images:
+        network = SeesBright()
+        slide(network, image, patch_vox=(8, 8, 8), inference=Settings(localise=True))
+        calls.append(sum(call[0] for call in network.calls))
+    assert calls[0] == 27
+    assert calls[1] > 3 * 3 * 5  # all of them, and the first look
+
+
+def test_first_look_does_not_look_at_air():
+    network = SeesBright()
+    image = np.full((16, 32, 32), -1.0, np.float32)
+    image[2, 2, 2] = 0
+    found = slide(network, image, patch_vox=(8, 8, 8), inference=Settings(localise=True))
+    assert [call[0] for call in network.calls] == [1]
+    assert not found.spine.any()
+    assert found.index.shape == (0,)
+    assert found.classes.shape == (0, CLASSES)
 
 
 def test_bfloat16_is_close_to_float32():

@@ -12,6 +12,20 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+class Laps:
+    """Seconds of the parts of one piece of work, one after the other."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def end(self, part: str) -> None:
+        """The part that began where the last one ended is over."""
+        now = time.perf_counter()
+        self.seconds[part] = round(now - self._last, 3)
+        self._last = now
+
+
 def track(items: Iterable[T], *, description: str, total: int, every_s: float = 15.0, start: int = 0) -> Iterator[T]:
     """Yield `items` while showing how many of `total` are done and how long the rest takes.
 

@@ -24,6 +24,7 @@ from siil.inference.sequence import EMPTY, Enumeration, Sequence, decode_sequenc
 from siil.inference.soft_maps import soft_maps
 from siil.inference.vertebrae import Finding
 from siil.preprocess import normalise
+from siil.progress import Laps
 from siil.schema.inference import Inference
 from siil.undo import undo_soft
 
@@ -60,6 +61,7 @@ def predict_case(
     weights: Weights,
     inference: Inference,
     device: torch.device | str,
+    laps: Laps | None = None,
 ) -> Prediction:
     """Segment and label one scan.
 
@@ -70,8 +72,11 @@ def predict_case(
         weights: patch, HU window and activation that the network was trained with.
         inference: settings.
         device: where the windows are computed.
+        laps: told when the network is done and when the labels are.
     """
     from siil.inference.sliding_window import slide  # torch comes with it
+
+    laps = laps or Laps()
 
     posterior = slide(
         network,
@@ -83,7 +88,10 @@ def predict_case(
         activation=weights.model.vertebrae_activation,
         flip=inference.flip,
     )
-    return interpret(posterior, image, geometry, inference=inference)
+    laps.end("network")
+    found = interpret(posterior, image, geometry, inference=inference)
+    laps.end("labels")
+    return found
 
 
 def interpret(posterior: Posterior, image: Volume, geometry: Geometry, *, inference: Inference) -> Prediction:

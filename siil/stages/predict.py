@@ -138,19 +138,26 @@ def _make(
     from siil.inference.outputs import write_reading
     from siil.inference.predict_case import predict_case
     from siil.preprocess import check_size, preprocess
+    from siil.progress import Laps
     from siil.report.preview import preview, write_preview
     from siil.report.viewer import viewer_page
 
+    laps = Laps()
     trained = {"spacing_mm": about.spacing_mm, "window_hu": about.window_hu}
     settings = config.dataset.preprocess.model_copy(update=trained)
     if not scan.dicom:  # by the header, before any voxel is read
         check_size(volume.read_grid(scan.path), settings=settings, name=str(scan.path))
     source = read_scan(scan.path)
+    laps.end("read")
     made = preprocess(source, None, settings=settings, name=str(scan.path))
     entry["defects"] = list(made.defects)
     for defect in made.defects:
         log.warning("%s: %s", scan.path, defect)
-    found = predict_case(network, made.image, made.geometry, weights=about, inference=config.inference, device=device)
+    laps.end("preprocess")
+    inference = config.inference
+    found = predict_case(
+        network, made.image, made.geometry, weights=about, inference=inference, device=device, laps=laps
+    )
     write_reading(found, folder, name=scan.name)
     warning = found.sequence.reason if found.sequence.uncertain else ""
     figure = preview(made.image, found.work.array, found.findings, title=scan.name, warning=warning)
@@ -158,6 +165,8 @@ def _make(
     files.write_text(folder / f"{scan.name}_viewer.html", viewer_page(source, found.seg, scan.name))
     if scan.dicom:
         _write_dicom(scan, folder / f"{scan.name}_seg.dcm", found.seg)
+    laps.end("write")
+    entry["parts_seconds"] = laps.seconds
 
 
 def _write_dicom(scan: Scan, path: Path, seg: Volume) -> None:

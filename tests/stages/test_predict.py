@@ -64,6 +64,8 @@ def test_one_nifti_file_gives_all_outputs_in_its_own_geometry(tmp_path, weights)
     record = json.loads((tmp_path / "out/run.json").read_text())
     assert set(record["inputs"]) == {"patient.nii.gz", "weights.safetensors"}
     assert record["notice"].startswith("Research use only")
+    assert list(record["parts_seconds"]) == ["read", "preprocess", "network", "labels", "write"]
+    assert 0 < sum(record["parts_seconds"].values()) <= record["seconds"]
 
 
 def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path, weights, monkeypatch):

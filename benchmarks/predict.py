@@ -1,0 +1,134 @@
+# ruff: noqa: T201
+"""One chest-abdomen CT from file to label map: `siil predict`, time of every part, memory, growth with the scan.
+
+    python -m benchmarks.predict --weights results/demo/train/siil/fold0/weights.safetensors
+    python -m benchmarks.predict --weights FILE --slices 500 --set inference.localise=false
+    python -m benchmarks.predict --random verse19 --slices 500 --set inference.localise=false
+    python -m benchmarks.predict --weights FILE --slices 250 --nnunet /path/to/its/environment/bin/python
+
+The scan is a phantom of 512 x 512 voxels a slice, 0.8 x 0.8 x 1 mm, from the pelvis up. `--random` is a network of an
+experiment's sizes that nobody trained, for its time. Memory beyond the smallest scan's is given per voxel. `--nnunet`
+runs nnU-Net's default network and predictor for the same spacing on the same file (benchmarks/nnunet.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from siil import config as configuration
+from siil.datasets.phantom import draw_anatomy, draw_view, render
+from siil.datasets.phantom.layout import oriented
+from siil.metrics.case import score_case
+from siil.model.build import build_network
+from siil.model.weights import Weights, load_network, save_weights
+from siil.volume import read_mask, write_volume
+
+SIDE, PIXEL_MM, SLICE_MM = 512, 0.8, 1.0
+PARTS = ("read", "preprocess", "network", "labels", "write")
+
+
+def make_scan(folder: Path, slices: int) -> Path:
+    """A phantom from the pelvis up, made once; its mask lies beside it."""
+    path = folder / f"chest{slices}.nii.gz"
+    if path.is_file():
+        return path
+    recipe = configuration.resolve("demo").dataset.sources["phantom_demo"].recipe
+    assert recipe is not None
+    recipe = recipe.model_copy(update={"lateral_fov_mm": (SIDE * PIXEL_MM,) * 2, "fields_of_view": {"abdomen": 1.0}})
+    anatomy = draw_anatomy(np.random.default_rng((17, 0)), recipe, seed=17)
+    view = draw_view(np.random.default_rng((17, 1)), recipe, anatomy)
+    middle = np.array(view.origin_mm[:2]) + np.array(view.spacing_mm[1:]) * (np.array(view.shape[1:]) - 1) / 2
+    origin = (*(float(m) for m in middle - PIXEL_MM * (SIDE - 1) / 2), view.origin_mm[2])
+    view = replace(view, shape=(slices, SIDE, SIDE), spacing_mm=(SLICE_MM, PIXEL_MM, PIXEL_MM))
+    scan = render(anatomy, replace(view, origin_mm=origin, orientation="LPS"))
+    write_volume(folder / f"truth{slices}.nii.gz", oriented(scan, scan.mask))
+    write_volume(path, oriented(scan, scan.hu))
+    return path
+
+
+def random_weights(folder: Path, experiment: str) -> Path:
+    """Weights that nobody trained, of an experiment's sizes."""
+    config = configuration.resolve(experiment, overrides={"dataset": "phantom_demo"})
+    spacing = {"demo": 3.0}.get(experiment, 1.5)
+    about = Weights(config.model, config.patch.size_vox, spacing, config.dataset.preprocess.window_hu)
+    path = folder / f"{experiment}.safetensors"
+    network = build_network(model=config.model, patch_vox=config.patch.size_vox, spacing_mm=spacing)
+    save_weights(path, network, about=about)
+    return path
+
+
+def run(command: list[str]) -> tuple[float, float]:
+    """Seconds and peak GB of a command."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=sys.stderr, env=os.environ | {"TQDM_DISABLE": "1"})
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)}: exit {os.waitstatus_to_exitcode(status)}")
+    return time.perf_counter() - start, usage.ru_maxrss / 1e6
+
+
+def main() -> None:
+    """Predict scans of growing length and print a row of the table for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--random", metavar="EXPERIMENT", help="instead of --weights")
+    parser.add_argument("--slices", type=int, nargs="+", default=[125, 250, 500])
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "siil-benchmark")
+    parser.add_argument("--nnunet", type=Path, metavar="PYTHON", help="of an environment with nnunetv2")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    weights = options.weights or random_weights(options.folder, options.random)
+    spacing = load_network(weights)[1].spacing_mm
+    print(f"{os.cpu_count()} cores; {weights.name} at {spacing:g} mm {' '.join(options.set)}\n")
+    print(f"| way | slices | whole s | {' | '.join(f'{part} s' for part in PARTS)} | peak GB | Dice | id. rate |")
+    print(f"|---|---|---|{'---|' * len(PARTS)}---|---|---|")
+    peaks = {}
+    for slices in options.slices:
+        scan, output = make_scan(options.folder, slices), options.folder / f"out{slices}"
+        words = [word for pair in options.set for word in ("--set", pair)]
+        command = [sys.executable, "-m", "siil", "predict", str(scan), "--output", str(output)]
+        seconds, peaks[slices] = run([*command, "--weights", str(weights), *words])
+        parts = json.loads((output / "run.json").read_text())["parts_seconds"]
+        spent = " | ".join(f"{parts[part]:.1f}" for part in PARTS)
+        scores = quality(output / f"chest{slices}_seg.nii.gz", options.folder / f"truth{slices}.nii.gz")
+        print(f"| siil | {slices} | {seconds:.1f} | {spent} | {peaks[slices]:.2f} | {scores} |", flush=True)
+        if options.nnunet:
+            print(nnunet_row(options, scan, slices, spacing), flush=True)
+    few, many = min(peaks), max(peaks)
+    if few < many:
+        grown = (peaks[many] - peaks[few]) * 1e9 / ((many - few) * SIDE**2)
+        print(f"\nmemory grows by {grown:.1f} bytes per voxel of the scan")
+
+
+def nnunet_row(options: argparse.Namespace, scan: Path, slices: int, spacing: float) -> str:
+    """The same scan through nnU-Net; nothing is in its time but its own predictor's work from file to file."""
+    output = options.folder / f"nnunet{slices}"
+    script = str(Path(__file__).with_name("nnunet.py"))
+    seconds, peak = run([str(options.nnunet), script, str(scan), str(output), f"{spacing:g}"])
+    parts = json.loads((output / "seconds.json").read_text())
+    blank = " | ".join(f"{parts[part]:.1f}" if part in parts else "" for part in PARTS)
+    return f"| nnU-Net | {slices} | {seconds:.1f} | {blank} | {peak:.2f} | | |"
+
+
+def quality(found: Path, truth: Path) -> str:
+    """Dice per vertebra and identification rate, so that the times are those of an answer."""
+    expected, answer = read_mask(truth), read_mask(found)
+    frame = score_case(expected.array, answer.array, expected.grid.spacing_mm)
+    rows = frame[frame["scope"] == "vertebra"]
+    scan = frame[frame["scope"] == "scan"].iloc[0]
+    return f"{rows['dice'].mean():.3f} | {scan['id_rate_verse']:.3f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -88,7 +88,9 @@ def slide(
     with _evaluating(network, torch.device(device), precision), torch.inference_mode():
         source = torch.from_numpy(np.ascontiguousarray(padded, np.float32))
         wide = len(columns[0]) * len(columns[1]) > NARROW
-        spine = _first_look(network, source, patch, inference.batch_size, device) if wide and inference.localise else None
+        spine = (
+            _first_look(network, source, patch, inference.batch_size, device) if wide and inference.localise else None
+        )
         for start, following in zip(rows, [*rows[1:], padded.shape[0]], strict=True):
             corners = [(start, y, x) for y, x in product(*columns)]
             chosen = [corner for corner in corners if spine is None or spine[_box(corner, patch)].any()]

@@ -11,6 +11,19 @@ from siil.schema.base import Section
 FieldOfView = Literal["cervical", "chest", "abdomen", "lumbar", "whole"]
 
 
+class Variety(Section):
+    """Beyond the textbook (siil.datasets.phantom.variety), for networks that are to read real scans."""
+
+    asymmetry: float = Field(ge=0, le=0.2, description="standard deviation of a side's size over the vertebra's mean")
+    slip: float = Field(ge=0, le=1, description="share of the patients with a vertebra that slid forward")
+    fusion: float = Field(ge=0, le=1, description="share of the patients with fused vertebrae")
+    implants: float = Field(ge=0, le=1, description="share of the patients with pedicle screws and rods, or cement")
+    arms: float = Field(ge=0, le=1, description="share of the patients whose arms lie in the field of view")
+    askew: float = Field(ge=0, le=1, description="share of the patients who lie turned or tilted")
+    circle: float = Field(ge=0, le=1, description="share of the scans with padding outside the reconstruction circle")
+    hard_kernel: float = Field(ge=0, le=1, description="share of the scans with a sharp kernel and strong noise")
+
+
 class PhantomRecipe(Section):
     """Parametric spine CT scans (siil.datasets.phantom)."""
 
@@ -31,3 +44,4 @@ class PhantomRecipe(Section):
     scoliosis: float = Field(ge=0, le=1, description="share of the patients with a scoliosis above 10 degrees")
     fracture: float = Field(ge=0, le=1, description="share of the patients with a compression fracture")
     contrast: float = Field(ge=0, le=1, description="share of the scans with contrast agent")
+    variety: Variety | None = Field(description="null: none of it, and slices as thin as a plane")

@@ -13,7 +13,8 @@ import numpy as np
 from siil.anatomy import BY_NAME
 from siil.datasets.phantom import morphometry
 from siil.datasets.phantom.morphometry import Morphometry
-from siil.datasets.phantom.spine import Placement, Posture, stack
+from siil.datasets.phantom.spine import Placement, Posture, slipped, stack
+from siil.datasets.phantom.variety import Quirks, Skew, draw_quirks, fuse
 from siil.schema.phantom import PhantomRecipe
 
 
@@ -46,6 +47,7 @@ class Level:
     """size of this vertebra against the table, across the spine; scales what the table does not list"""
     rib_mm: float
     """length of its ribs; 0: none"""
+    skew: Skew | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Anatomy:
     posture: Posture
     tissue: Tissue
     texture_seed: int
+    quirks: Quirks | None = None
 
     def level(self, name: str) -> Level | None:
         """The level called `name`, or None."""
@@ -103,10 +106,19 @@ def draw_anatomy(rng: np.random.Generator, recipe: PhantomRecipe, *, seed: int =
     names = _names(rng, recipe)
     sizes, changes, scales = _sizes(rng, recipe, names, age=age, stature=stature)
     posture = draw_posture(rng, recipe)
+    quirks = draw_quirks(rng.spawn(1)[0], recipe.variety, names) if recipe.variety else None
+    if quirks:
+        x, y, z = posture.tilt_deg
+        posture = replace(posture, tilt_deg=(x, y + quirks.tilted_deg, z + quirks.turned_deg))
+        sizes = fuse(sizes, quirks)
     places = stack([(name, sizes[name]) for name in names], posture)
+    if quirks and quirks.slip:
+        places = slipped(places, names, *quirks.slip)
+    skews = quirks.skews if quirks else {}
     ribs = _ribs(rng, names, stature)
     levels = tuple(
-        Level(n, BY_NAME[n].code, sizes[n], places[n], changes[n], scales[n], ribs.get(n, 0.0)) for n in names
+        Level(n, BY_NAME[n].code, sizes[n], places[n], changes[n], scales[n], ribs.get(n, 0.0), skews.get(n))
+        for n in names
     )
     return Anatomy(
         seed=seed,
@@ -117,6 +129,7 @@ def draw_anatomy(rng: np.random.Generator, recipe: PhantomRecipe, *, seed: int =
         posture=posture,
         tissue=_tissue(rng, age=age, female=female, stature=stature),
         texture_seed=int(rng.integers(2**31)),
+        quirks=quirks,
     )
 
 

@@ -42,6 +42,8 @@ def limbs(level: Level) -> list[Limb]:
         local = list(craniocervical.axis(row))
     else:
         local = vertebra.arch(level, row)
+    if level.skew:
+        local = [level.skew.applied(limb, row.depth / 2 + row.canal_depth) for limb in local]
     return [limb.scaled(level.scale).placed(level.place.centre_mm, level.place.frame) for limb in local]
 
 
@@ -58,8 +60,10 @@ def bounds(level: Level) -> tuple[np.ndarray, np.ndarray]:
 def solids(canvas: Canvas, anatomy: Anatomy) -> list[Solid]:
     """The vertebrae that the scan reaches, joints carved, top to bottom."""
     found = [s for level in anatomy.levels if (s := _solid(canvas, level)) is not None]
+    fused = anatomy.quirks.fused if anatomy.quirks else ()
     for upper, lower in pairwise(found):
-        _carve(upper, lower)
+        if upper.level.name not in fused:
+            _carve(upper, lower)
     return found
 
 

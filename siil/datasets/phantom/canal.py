@@ -39,7 +39,9 @@ def lay_discs(canvas: Canvas, anatomy: Anatomy) -> None:
         axes = canvas.axes(box)
         x, y, z = (dot(axes, frame[:, i], float(frame[:, i] @ middle)) for i in range(3))
         region = "T" if level.name[0] == "C" else level.name[0]
-        canvas.lay(box, body_distance(x, y, z, sizes, region=region, change=Change()), DISC_HU)
+        fused = anatomy.quirks is not None and level.name in anatomy.quirks.fused
+        hu = anatomy.tissue.trabecular_hu + 80 if fused else DISC_HU
+        canvas.lay(box, body_distance(x, y, z, sizes, region=region, change=Change()), hu)
         if level.change.vacuum:
             gas = (level.sizes.width * 0.28, level.sizes.depth * 0.25, max(level.sizes.disc * 0.22, 0.8))
             lay_ball(canvas, middle, gas, -600.0, frame=frame)

@@ -48,6 +48,7 @@ def phantom_panel(seed: int, field: FieldOfView, lateral_mm: float) -> Panel:
         scoliosis=0.2,
         fracture=0.2,
         contrast=0.5,
+        variety=None,
     )
     scan = sample(seed, recipe)
     return Panel(f"phantom, seed {seed}: {field}", scan.hu, scan.mask, scan.view.spacing_mm)

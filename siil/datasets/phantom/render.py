@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from siil.datasets.phantom import bones, surroundings
+from siil.datasets.phantom import bones, implants, surroundings
 from siil.datasets.phantom.anatomy import Anatomy, draw_anatomy
 from siil.datasets.phantom.canvas import Canvas
-from siil.datasets.phantom.scanner import expose
+from siil.datasets.phantom.scanner import expose, outside_circle
 from siil.datasets.phantom.texture import Texture
 from siil.datasets.phantom.view import View, draw_view
 from siil.schema.phantom import PhantomRecipe
@@ -36,13 +36,32 @@ class Scan:
 
 def render(anatomy: Anatomy, view: View) -> Scan:
     """Render one view of one patient."""
-    canvas = Canvas(shape=view.shape, spacing_mm=view.spacing_mm, origin_mm=np.array(view.origin_mm))
+    thin = view.conditions.sub_slices
+    canvas = _canvas(view, thin)
     rng = np.random.default_rng(anatomy.texture_seed)
     surroundings.lay(canvas, anatomy, view, grain=Texture(rng, canvas, length_mm=14.0))
     solids = bones.solids(canvas, anatomy)
     mask, complete = bones.label(canvas, solids)
     bones.lay_vertebrae(canvas, anatomy, solids, Texture(rng, canvas, length_mm=4.0))
+    if anatomy.quirks:
+        implants.lay_implants(canvas, anatomy)
+    if thin > 1:
+        thick = canvas.hu.reshape(-1, thin, *view.shape[1:]).mean(axis=1)
+        canvas = _canvas(view, 1)
+        canvas.hu, mask = thick, np.ascontiguousarray(mask[thin // 2 :: thin])
+    outside = outside_circle(view)
+    if outside is not None:
+        mask[:, outside] = 0
     return Scan(anatomy, view, expose(canvas, view), mask, _centroids(anatomy, view, mask, complete), complete)
+
+
+def _canvas(view: View, thin: int) -> Canvas:
+    """An empty canvas for a view, with `thin` slices for each of the view's."""
+    slices, rows, columns = view.shape
+    slice_mm, *pixel_mm = view.spacing_mm
+    spacing = (slice_mm / thin, pixel_mm[0], pixel_mm[1])
+    origin = np.array(view.origin_mm) - (0, 0, (slice_mm - spacing[0]) / 2)
+    return Canvas(shape=(slices * thin, rows, columns), spacing_mm=spacing, origin_mm=origin)
 
 
 def sample(seed: int, recipe: PhantomRecipe, *, series: int = 0) -> Scan:

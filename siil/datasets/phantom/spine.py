@@ -6,7 +6,7 @@ end plate is at the origin; the patient lies in the scanner with small rotations
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -74,6 +74,16 @@ def stack(levels: list[tuple[str, Morphometry]], posture: Posture) -> dict[str, 
         lean -= row.wedge
         done += row.height + row.disc
     return places
+
+
+def slipped(places: dict[str, Placement], names: list[str], slid: str, by_mm: float) -> dict[str, Placement]:
+    """The places after `slid` and all above it went forward by `by_mm`, along the end plate below (spondylolisthesis).
+
+    names: from the head down.
+    """
+    forward = places[slid].frame @ np.array((0.0, -by_mm, 0.0))
+    above = {*names[: names.index(slid) + 1], "head"}
+    return {n: replace(p, centre_mm=p.centre_mm + forward) if n in above else p for n, p in places.items()}
 
 
 def _bend(levels: list[tuple[str, Morphometry]], region: str, *, start: float, goal: float) -> float:

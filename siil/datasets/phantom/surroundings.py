@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from siil.datasets.phantom import canal, head, organs, pelvis, shoulders, skeleton, soft
+from siil.datasets.phantom import arms, canal, head, organs, pelvis, shoulders, skeleton, soft
 from siil.datasets.phantom.anatomy import Anatomy
 from siil.datasets.phantom.canvas import Canvas
 from siil.datasets.phantom.texture import Texture
@@ -17,6 +17,8 @@ def lay(canvas: Canvas, anatomy: Anatomy, view: View, *, grain: Texture) -> None
     trunk = Trunk(anatomy)
     bone = skeleton.bone_of(anatomy, 1.4)
     soft.lay_body(canvas, anatomy, trunk, table=view.table, grain=grain)
+    if anatomy.quirks and anatomy.quirks.arms:
+        arms.lay_arms(canvas, anatomy, trunk, bone)
     organs.lay_belly(canvas, anatomy, trunk, view, np.random.default_rng(anatomy.texture_seed + 2))
     soft.lay_lungs(canvas, anatomy, trunk, grain=grain)
     organs.lay_chest(canvas, anatomy, trunk, view)

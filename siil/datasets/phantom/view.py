@@ -12,6 +12,7 @@ import numpy as np
 
 from siil.datasets.phantom.anatomy import Anatomy
 from siil.datasets.phantom.bones import bounds
+from siil.datasets.phantom.variety import PLAIN, Conditions, draw_conditions
 from siil.schema.phantom import PhantomRecipe
 
 ORIENTATIONS = ("LPS", "RAS", "LAS", "LPI", "PIR", "ASL", "AIL", "PSR", "RSA", "RPI")
@@ -46,6 +47,7 @@ class View:
     table: bool
     kvp: int
     noise_seed: int
+    conditions: Conditions = PLAIN
 
 
 def draw_view(rng: np.random.Generator, recipe: PhantomRecipe, anatomy: Anatomy) -> View:
@@ -72,6 +74,9 @@ def draw_view(rng: np.random.Generator, recipe: PhantomRecipe, anatomy: Anatomy)
     )
     contrasted = rng.random() < recipe.contrast
     strength = float(rng.uniform(0.3, 1.0))
+    conditions = PLAIN
+    if recipe.variety:
+        conditions = draw_conditions(rng.spawn(1)[0], recipe.variety, side_mm=count * pixel, slice_mm=slice_mm)
     return View(
         region=region,
         shape=(slices, count, count),
@@ -85,6 +90,7 @@ def draw_view(rng: np.random.Generator, recipe: PhantomRecipe, anatomy: Anatomy)
         table=bool(rng.random() < 0.9),
         kvp=int(rng.choice((100, 120, 120, 120, 140))),
         noise_seed=int(rng.integers(2**31)),
+        conditions=conditions,
     )
 
 

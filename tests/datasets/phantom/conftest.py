@@ -30,6 +30,7 @@ def make_recipe() -> Callable[..., PhantomRecipe]:
             "scoliosis": 0.2,
             "fracture": 0.2,
             "contrast": 0.5,
+            "variety": None,
         }
         return PhantomRecipe(**{**values, **changes})
 

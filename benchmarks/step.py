@@ -2,10 +2,11 @@
 """Time and memory of a training step (forward, losses, backward, AdamW): the batched network beside the plain one.
 
     python -m benchmarks.step --sizes demo                     minutes
-    python -m benchmarks.step                                  the paper's sizes, batch 2
-    python -m benchmarks.step --variants batched-bf16 --vertebrae 0 3 6 12
+    python -m benchmarks.step                                  the paper's sizes and function, batch 2
+    python -m benchmarks.step --variants batched-bf16 --models as_published siil
+    python -m benchmarks.step --variants batched-bf16 --models siil --vertebrae 0 3 6 12
+    python -m benchmarks.step --variants batched-bf16 --models siil --set train.batch_size=4
     python -m benchmarks.step --sizes demo --variants batched-bf16 --profile
-    python -m benchmarks.step --variants batched-bf16 --set model.decoder=shared --set model.slices=pooled
 
 `plain` is the oracle of tests/oracle: the same function, a loop over samples, vertebrae and tokens. Every variant runs
 in a process of its own, so that its peak memory is its own. The share of the peak is the convolutions' and products'
@@ -22,6 +23,7 @@ import statistics
 import subprocess
 import sys
 import time
+from itertools import product
 from typing import Any
 
 import torch
@@ -90,10 +92,10 @@ def batched_loss(network: Siil, image: Tensor, labels: Tensor, config: Config, *
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Seconds of steps after a first one that is not counted, peak GB, loss of the first step, GFLOP, parameters."""
-    (variant,), (vertebrae,), sizes = options.variants, options.vertebrae, options.sizes
+    (variant,), (vertebrae,), (model,), sizes = options.variants, options.vertebrae, options.models, options.sizes
     torch.manual_seed(0)
     own = {"dataset": "phantom_demo", "folds": [0]} | configuration.parse_overrides(options.set)
-    config = configuration.resolve(EXPERIMENTS[sizes], overrides=own)
+    config = configuration.resolve(EXPERIMENTS[sizes], model=model, overrides=own)
     spacing = {"demo": 3.0, "paper": 1.5}[sizes]
     network = build_network(model=config.model, patch_vox=config.patch.size_vox, spacing_mm=spacing)
     assert isinstance(network, Siil)
@@ -145,6 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", choices=list(EXPERIMENTS), default="paper")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--models", nargs="+", default=["as_published"], help="of config/models: as_published, siil")
     parser.add_argument("--vertebrae", nargs="+", type=int, default=[6], help="present in the patch")
     parser.add_argument("--steps", type=int, default=2, help="timed, after one that is not")
     parser.add_argument("--profile", action="store_true", help="print where the time of one more step goes")
@@ -157,24 +160,23 @@ def main() -> None:
     peaks = {bf16: convolution_peak(torch.bfloat16 if bf16 else torch.float32) for bf16 in (False, True)}
     print(f"{torch.get_num_threads()} threads; convolution peak {peaks[False]:.0f} GFLOP/s, bf16 {peaks[True]:.0f}")
     print(
-        f"{' '.join(options.set)}\n\n| variant | vertebrae | step s | peak memory GB | million parameters | "
-        "share of the peak | loss |\n|---|---|---|---|---|---|---|"
+        f"{' '.join(options.set)}\n\n| model | variant | vertebrae | step s | peak memory GB | million parameters | "
+        "share of the peak | loss |\n|---|---|---|---|---|---|---|---|"
     )
-    for vertebrae in options.vertebrae:
-        for variant in options.variants:
-            print(_row(variant, vertebrae, options, peaks[variant.endswith("bf16")]), flush=True)
+    for model, vertebrae, variant in product(options.models, options.vertebrae, options.variants):
+        print(_row(model, variant, vertebrae, options, peaks[variant.endswith("bf16")]), flush=True)
 
 
-def _row(variant: str, vertebrae: int, options: argparse.Namespace, peak: float) -> str:
+def _row(model: str, variant: str, vertebrae: int, options: argparse.Namespace, peak: float) -> str:
     """A row of the table, from a process of its own."""
     command = [sys.executable, "-m", "benchmarks.step", "--alone", "--sizes", options.sizes]
-    command += ["--variants", variant, "--vertebrae", str(vertebrae), "--steps", str(options.steps)]
+    command += ["--models", model, "--variants", variant, "--vertebrae", str(vertebrae), "--steps", str(options.steps)]
     command += ["--profile"] if options.profile else []
     command += [word for pair in options.set for word in ("--set", pair)]
     found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     share = "–" if variant == "plain" else f"{found['gflop'] / found['seconds'] / peak:.0%}"
     return (
-        f"| {variant} | {vertebrae} | {found['seconds']:.2f} | {found['peak_gb']:.2f} | {found['millions']:.1f} | "
+        f"| {model} | {variant} | {vertebrae} | {found['seconds']:.2f} | {found['peak_gb']:.2f} | {found['millions']:.1f} | "
         f"{share} | {found['loss']:.5f} |"
     )
 

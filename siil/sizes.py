@@ -30,7 +30,7 @@ def _check_core(model: Model) -> None:
         raise ConfigError(f"model.embed_dim: must equal the last of model.widths, {model.widths[-1]}, got {embed}")
     if embed % model.heads:
         raise ConfigError(f"model.heads: must divide model.embed_dim {embed}, got {model.heads}")
-    if model.slices == "flat" and model.token_channels > embed:
+    if model.slices == "flat" and (model.token_channels or 0) > embed:
         raise ConfigError(f"model.token_channels: at most model.embed_dim {embed}, got {model.token_channels}")
 
 

@@ -77,7 +77,8 @@ def _siil(model: Model, patch_vox: tuple[int, int, int], spacing_mm: float) -> S
 def _slices(model: Model, side_vox: tuple[int, int]) -> FlatSlices | PooledSlices:
     if model.slices == "pooled":
         return PooledSlices(channels=model.embed_dim)
-    return FlatSlices(channels=model.embed_dim, token_channels=model.token_channels, side_vox=side_vox)
+    kept = model.token_channels or model.embed_dim
+    return FlatSlices(channels=model.embed_dim, token_channels=kept, side_vox=side_vox)
 
 
 def _ocpl(model: Model) -> Ocpl | None:

@@ -27,7 +27,7 @@ class Model(Section):
     slices: Literal["flat", "pooled"] = Field(
         description="a slice of F as tokens see it: all its voxels (the paper's), or mean and max of each channel"
     )
-    token_channels: int = Field(gt=0, description="slices flat: channels after the 1x1x1 reduction; E: none")
+    token_channels: int | None = Field(gt=0, description="slices flat: channels after a 1x1x1 reduction; null: none")
     masks: Literal["map", "dot"] = Field(
         description="R~ and S~: a linear map of the token (the paper's), or that plus its product with F"
     )

@@ -23,9 +23,10 @@ from tests.model.samples import PATCH, make_batch, make_loss, make_model
 BASELINES = ["trunk", "unet", "segresnet", "swin_unetr"]
 
 
-def paper_network() -> Network:
+def paper_network(name: str = "as_published") -> Network:
     """The paper's sizes without memory for them."""
     values = yaml.safe_load((CONFIG_DIR / "config.yaml").read_text())
+    values["model"] |= (yaml.safe_load((CONFIG_DIR / f"models/{name}.yaml").read_text()) or {}).get("model", {})
     patch = tuple(values["patch"]["size_vox"])
     with torch.device("meta"):
         return build_network(model=Model.model_validate(values["model"]), patch_vox=patch, spacing_mm=1.5)  # type: ignore[arg-type]
@@ -39,10 +40,11 @@ def test_the_papers_sizes_are_the_published_ones() -> None:
     assert sizes["instance_tokens.project.weight"] == 256 * 8 * 16 * 16 * 256
 
 
-def test_the_two_token_maps_hold_most_parameters_and_token_channels_shrinks_them() -> None:
+def test_the_two_token_maps_hold_most_parameters_and_the_default_goes_without_them() -> None:
     sizes = {name: value.numel() for name, value in paper_network().named_parameters()}
     maps = sizes["slice_tokens.project.weight"] + sizes["instance_tokens.project.weight"]
     assert maps / sum(sizes.values()) == pytest.approx(0.86, abs=0.01)
+    assert sum(value.numel() for value in paper_network("siil").parameters()) < 25e6
     demo = resolve("demo")
     with torch.device("meta"):
         made = build_network(model=demo.model, patch_vox=demo.patch.size_vox, spacing_mm=3.0)

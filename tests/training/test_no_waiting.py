@@ -14,8 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from siil.losses.total import total_loss
 from siil.model import recurrent
 from siil.model.siil import Siil
-from siil.training.optimizer import make_optimizer
 from siil.training.ledger import Ledger
+from siil.training.optimizer import make_optimizer
 from tests.model.samples import fill_memory, make_batch, make_loss, make_network
 from tests.training.doubles import make_settings
 

@@ -21,8 +21,8 @@ Deviations from the paper (reasons in docs/method.md):
   5. Runs of L that the patch's end cuts are exempt from the smallest height.
   6. O_S is a softmax over K by default; the paper's sigmoid per class is an option.
   7. The core runs in the parameters' own precision under autocast: 1 % of the arithmetic, thousands of casts.
-  8. Options, off in the paper's sizes: tokens see pooled slices (`slices`), R~ and S~ gain the product of their token
-     with F (`semantic_map`, `instance_map`), O_S gains log sigmoid(L^) of its slices (`prior`).
+  8. By default (not in model as_published): tokens see pooled slices (`slices`), R~ and S~ gain the product of their
+     token with F (`semantic_map`, `instance_map`), O_S gains log sigmoid(L^) of its slices (`prior`), one decoder.
 """
 
 from __future__ import annotations

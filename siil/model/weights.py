@@ -23,6 +23,8 @@ from siil.model.network import Network
 from siil.schema.model import Model
 
 FORMAT: Final = 1
+SHIPPED: Final = Path(__file__).parents[1] / "pretrained" / "phantom_full.safetensors"
+"""The weights that come with the package; docs/model-card.md says what they are and are not."""
 _KEY: Final = "siil"
 _PICKLES: Final = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x1f\x8b")
 """How files of torch.save, pickle and gzip begin."""
@@ -50,10 +52,15 @@ class Weights:
         return self.model.vertebrae_activation
 
 
-def save_weights(path: Path, network: Network, *, about: Weights) -> None:
-    """Write parameters and buffers of `network` and `about` to `path` (.safetensors), atomically."""
+def save_weights(path: Path, network: Network, *, about: Weights, half: bool = False) -> None:
+    """Write parameters and buffers of `network` and `about` to `path` (.safetensors), atomically.
+
+    half: floating numbers as float16, for half the size; they are float32 again when they are loaded.
+    """
     values = asdict(about) | {"model": about.model.model_dump(mode="json"), "format": FORMAT}
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    if half:
+        tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
     content = save(tensors, metadata={_KEY: json.dumps(values, sort_keys=True)})
     with files.atomic(Path(path)) as temporary:
         temporary.write_bytes(content)
@@ -90,6 +97,7 @@ def _read(path: Path) -> tuple[Weights, dict[str, Tensor]]:
         with safe_open(str(path), framework="pt") as opened:
             metadata = opened.metadata() or {}
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+            tensors = {name: value.float() if value.dtype == torch.half else value for name, value in tensors.items()}
     except (SafetensorError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
         raise WeightsError(f"{path}: truncated, damaged or not safetensors ({reason}); copy or make it anew") from None

@@ -18,7 +18,7 @@ import typer
 
 from siil import files, provenance
 from siil.config import Config
-from siil.errors import InputError, WeightsError, message
+from siil.errors import InputError, message
 
 if TYPE_CHECKING:
     from siil.grid import Volume
@@ -35,7 +35,7 @@ def predict(
     config: Config,
     scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, folder, DICOM series or zip")],
     output: Annotated[Path, typer.Option(help="folder for the results; several scans get a folder each")],
-    weights: Annotated[Path | None, typer.Option(help="weights.safetensors; without it $SIIL_WEIGHTS")] = None,
+    weights: Annotated[Path | None, typer.Option(help="else $SIIL_WEIGHTS, else those of the package")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
 ) -> None:
     """Label and segment the vertebrae in CT scans. Research use only, not a medical device.
@@ -71,12 +71,10 @@ def predict(
 
 
 def _weights(given: Path | None) -> Path:
-    named = str(given) if given is not None else os.environ.get("SIIL_WEIGHTS", "")
-    if not named:
-        raise WeightsError(
-            "no weights: give --weights FILE or set SIIL_WEIGHTS to a weights.safetensors that `siil train` wrote"
-        )
-    return Path(named)
+    """The file that was asked for, or the one that comes with the package (docs/model-card.md)."""
+    from siil.model.weights import SHIPPED
+
+    return given or Path(os.environ.get("SIIL_WEIGHTS", "") or SHIPPED)
 
 
 def _predict_one(

@@ -151,10 +151,11 @@ def test_a_failure_on_the_way_keeps_the_old_results_whole(tmp_path, weights, mon
     assert {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()} == before
 
 
-def test_without_weights_one_line_says_so(tmp_path, monkeypatch):
+def test_without_weights_those_of_the_package_are_used(tmp_path, weights, monkeypatch):
     monkeypatch.delenv("SIIL_WEIGHTS", raising=False)
-    with pytest.raises(WeightsError, match=r"give --weights FILE or set SIIL_WEIGHTS"):
-        run([scan(tmp_path / "a.nii.gz")], tmp_path / "out", None)
+    monkeypatch.setattr("siil.model.weights.SHIPPED", weights)
+    run([scan(tmp_path / "a.nii.gz")], tmp_path / "out", None)
+    assert weights.name in json.loads((tmp_path / "out/run.json").read_text())["inputs"]
 
 
 def test_weights_may_come_from_the_environment(tmp_path, weights, monkeypatch):

@@ -31,6 +31,7 @@ from siil.datasets.phantom.layout import oriented
 from siil.metrics.case import score_case
 from siil.model.build import build_network
 from siil.model.weights import Weights, load_network, save_weights
+from siil.schema.dataset import PhantomSource
 from siil.volume import read_mask, write_volume
 
 SIDE, PIXEL_MM, SLICE_MM = 512, 0.8, 1.0
@@ -42,13 +43,15 @@ def make_scan(folder: Path, slices: int) -> Path:
     path = folder / f"chest{slices}.nii.gz"
     if path.is_file():
         return path
-    recipe = configuration.resolve("demo").dataset.sources["phantom_demo"].recipe
-    assert recipe is not None
-    recipe = recipe.model_copy(update={"lateral_fov_mm": (SIDE * PIXEL_MM,) * 2, "fields_of_view": {"abdomen": 1.0}})
+    source = configuration.resolve("demo").dataset.sources["phantom_demo"]
+    assert isinstance(source, PhantomSource)
+    wide = {"lateral_fov_mm": (SIDE * PIXEL_MM, SIDE * PIXEL_MM), "fields_of_view": {"abdomen": 1.0}}
+    recipe = source.recipe.model_copy(update=wide)
     anatomy = draw_anatomy(np.random.default_rng((17, 0)), recipe, seed=17)
     view = draw_view(np.random.default_rng((17, 1)), recipe, anatomy)
     middle = np.array(view.origin_mm[:2]) + np.array(view.spacing_mm[1:]) * (np.array(view.shape[1:]) - 1) / 2
-    origin = (*(float(m) for m in middle - PIXEL_MM * (SIDE - 1) / 2), view.origin_mm[2])
+    corner = middle - PIXEL_MM * (SIDE - 1) / 2
+    origin = (float(corner[0]), float(corner[1]), view.origin_mm[2])
     view = replace(view, shape=(slices, SIDE, SIDE), spacing_mm=(SLICE_MM, PIXEL_MM, PIXEL_MM))
     scan = render(anatomy, replace(view, origin_mm=origin, orientation="LPS"))
     write_volume(folder / f"truth{slices}.nii.gz", oriented(scan, scan.mask))
@@ -86,6 +89,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "siil-benchmark")
     parser.add_argument("--nnunet", type=Path, metavar="PYTHON", help="of an environment with nnunetv2")
+    parser.add_argument("--nnunet-windows", type=int, help="compute this many of its windows, scale to all")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     weights = options.weights or random_weights(options.folder, options.random)
@@ -112,13 +116,19 @@ def main() -> None:
 
 
 def nnunet_row(options: argparse.Namespace, scan: Path, slices: int, spacing: float) -> str:
-    """The same scan through nnU-Net; nothing is in its time but its own predictor's work from file to file."""
+    """The same scan through nnU-Net, with its mirroring and without: its predictor's time from file to file."""
     output = options.folder / f"nnunet{slices}"
     script = str(Path(__file__).with_name("nnunet.py"))
-    seconds, peak = run([str(options.nnunet), script, str(scan), str(output), f"{spacing:g}"])
-    parts = json.loads((output / "seconds.json").read_text())
-    blank = " | ".join(f"{parts[part]:.1f}" if part in parts else "" for part in PARTS)
-    return f"| nnU-Net | {slices} | {seconds:.1f} | {blank} | {peak:.2f} | | |"
+    words = ["--windows", str(options.nnunet_windows)] if options.nnunet_windows else []
+    rows = []
+    for name, more in (("nnU-Net", []), ("nnU-Net, no mirroring", ["--no-mirroring"])):
+        command = [str(options.nnunet), script, str(scan), str(output), f"{spacing:g}", *words, *more]
+        _, peak = run(command)
+        found = json.loads((output / "seconds.json").read_text())
+        about = "~" if found["estimated"] else ""
+        spent = " | ".join(f"{found[part]:.1f}" if part in found else "" for part in PARTS)
+        rows.append(f"| {name} | {slices} | {about}{found['whole']:.1f} | {spent} | {peak:.2f} | | |")
+    return "\n".join(rows)
 
 
 def quality(found: Path, truth: Path) -> str:

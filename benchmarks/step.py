@@ -175,10 +175,8 @@ def _row(model: str, variant: str, vertebrae: int, options: argparse.Namespace, 
     command += [word for pair in options.set for word in ("--set", pair)]
     found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     share = "–" if variant == "plain" else f"{found['gflop'] / found['seconds'] / peak:.0%}"
-    return (
-        f"| {model} | {variant} | {vertebrae} | {found['seconds']:.2f} | {found['peak_gb']:.2f} | {found['millions']:.1f} | "
-        f"{share} | {found['loss']:.5f} |"
-    )
+    about = f"{found['seconds']:.2f} | {found['peak_gb']:.2f} | {found['millions']:.1f} | {share} | {found['loss']:.5f}"
+    return f"| {model} | {variant} | {vertebrae} | {about} |"
 
 
 if __name__ == "__main__":

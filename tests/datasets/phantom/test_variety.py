@@ -1,0 +1,141 @@
+"""What makes phantoms differ beyond the textbook: each thing happens, alone, and is where it should be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from siil.anatomy import BY_NAME
+from siil.datasets.phantom import Scan, draw_anatomy, draw_view, render, sample
+from siil.datasets.phantom.scanner import METAL_HU
+from siil.datasets.phantom.variety import draw_quirks
+from siil.schema.phantom import Variety
+
+NAMES = [f"C{n}" for n in range(1, 8)] + [f"T{n}" for n in range(1, 13)] + [f"L{n}" for n in range(1, 6)]
+KEYS = list(Variety.model_fields)
+
+
+def variety(**shares: float) -> Variety:
+    return Variety(**({key: 0.0 for key in KEYS} | shares))
+
+
+def scan_of(make_recipe: Any, seed: int = 11, *, field: str = "lumbar", wide: float = 130, **shares: float) -> Scan:
+    recipe = make_recipe(
+        fields_of_view={field: 1}, lateral_fov_mm=(wide, wide), scoliosis=0, fracture=0, variety=variety(**shares)
+    )
+    return sample(seed, recipe)
+
+
+@pytest.mark.parametrize("key", ["slip", "fusion", "implants", "arms", "askew"])
+def test_a_share_moves_one_thing_alone(key: str) -> None:
+    none, one = (draw_quirks(np.random.default_rng(3), variety(**{key: share}), NAMES) for share in (0.0, 1.0))
+    fields = {"slip": {"slip"}, "fusion": {"fused"}, "implants": {"screws", "cement"}, "arms": {"arms"}}
+    changed = {name for name in none.__slots__ if getattr(none, name) != getattr(one, name)}
+    assert changed
+    assert changed <= fields.get(key, {"turned_deg", "tilted_deg"})
+
+
+def test_a_slipped_vertebra_takes_all_above_it_forward(make_recipe: Any) -> None:
+    plain, slipped = (
+        draw_anatomy(np.random.default_rng(5), make_recipe(variety=variety(slip=share))) for share in (0.0, 1.0)
+    )
+    assert slipped.quirks is not None
+    assert slipped.quirks.slip is not None
+    name, by_mm = slipped.quirks.slip
+    place = [level.name for level in plain.levels].index(name)
+    moves = [b.place.centre_mm - a.place.centre_mm for a, b in zip(plain.levels, slipped.levels, strict=True)]
+    lengths = np.linalg.norm(moves, axis=1)
+    assert lengths[: place + 1] == pytest.approx(by_mm)
+    assert lengths[place + 1 :] == pytest.approx(0)
+    assert moves[place][1] < 0  # y grows to the back
+
+
+def test_fused_vertebrae_stand_close_and_nothing_is_carved_between_them(make_recipe: Any) -> None:
+    plain, fused = (
+        draw_anatomy(np.random.default_rng(6), make_recipe(variety=variety(fusion=share))) for share in (0.0, 1.0)
+    )
+    assert fused.quirks is not None
+    name = fused.quirks.fused[0]
+    level, before = fused.level(name), plain.level(name)
+    assert level is not None
+    assert before is not None
+    assert level.sizes.disc < 2 < before.sizes.disc
+
+
+def test_one_side_of_an_uneven_vertebra_is_larger(make_recipe: Any) -> None:
+    shares = {}
+    for asymmetry in (0.0, 0.15):
+        recipe = make_recipe(variety=variety(asymmetry=asymmetry), scoliosis=0, fracture=0)
+        anatomy = draw_anatomy(np.random.default_rng(8), recipe)
+        view = draw_view(np.random.default_rng(9), recipe, anatomy)
+        mask = render(anatomy, view).mask
+        level = anatomy.level("L3" if (mask == BY_NAME["L3"].code).any() else "C4")
+        assert level is not None
+        z, y, x = np.nonzero(mask == level.code)
+        corner, spacing = np.array(view.origin_mm), np.array(view.spacing_mm)[::-1]
+        points = np.stack((x, y, z), axis=1) * spacing + corner - level.place.centre_mm
+        left = points @ level.place.frame[:, 0] > 0
+        shares[asymmetry] = abs(left.mean() - 0.5)
+    assert shares[0.0] < 0.01 < shares[0.15]
+
+
+def test_metal_is_in_the_image_and_not_in_the_mask(make_recipe: Any) -> None:
+    found = 0
+    for seed in range(11, 17):
+        bare, held = (scan_of(make_recipe, seed, implants=share) for share in (0.0, 1.0))
+        assert (bare.mask == held.mask).all()
+        assert held.anatomy.quirks is not None
+        if held.anatomy.quirks.screws and any(name in held.complete for name in held.anatomy.quirks.screws):
+            found += 1
+            assert held.hu.max() == 3071
+            assert (held.hu[bare.hu < METAL_HU] > 3000).sum() > 10
+            streaks = np.abs(held.hu.astype(int) - bare.hu)[:, :10].max(axis=(1, 2))
+            assert streaks.max() > 20  # far in front of the spine, in slices with metal
+    assert found
+
+
+def test_arms_lie_beside_the_trunk(make_recipe: Any) -> None:
+    bare, armed = (scan_of(make_recipe, wide=500, field="abdomen", arms=share) for share in (0.0, 1.0))
+    more = (armed.hu > -300) & (bare.hu < -700)
+    assert (bare.mask == armed.mask).all()
+    assert more.sum() * np.prod(bare.view.spacing_mm) / 1000 > 300  # cm3
+    assert (armed.hu[more] > 400).any()  # with bones
+
+
+def test_outside_the_circle_there_is_padding_and_no_label(make_recipe: Any) -> None:
+    scan = scan_of(make_recipe, circle=1.0)
+    corners = scan.hu[:, [0, 0, -1, -1], [0, -1, 0, -1]]
+    assert len(np.unique(corners)) == 1
+    assert corners[0, 0] <= -1000
+    assert not scan.mask[:, [0, -1], [0, -1]].any()
+    assert scan.hu[:, scan.hu.shape[1] // 2, 1].std() > 1
+
+
+def test_a_hard_kernel_is_noisier_and_sharper(make_recipe: Any) -> None:
+    soft, hard = (scan_of(make_recipe, hard_kernel=share) for share in (0.0, 1.0))
+    steps = [float(np.abs(np.diff(scan.hu.astype(float), axis=2)).mean()) for scan in (soft, hard)]
+    assert steps[1] > 1.5 * steps[0]
+
+
+def test_a_thick_slice_is_the_mean_of_thin_ones(make_recipe: Any) -> None:
+    recipe = make_recipe(fields_of_view={"lumbar": 1}, spacing_z_mm=(5.0, 5.0), variety=variety())
+    anatomy = draw_anatomy(np.random.default_rng(2), recipe)
+    view = draw_view(np.random.default_rng(3), recipe, anatomy)
+    assert view.conditions.sub_slices == 3
+    quiet = replace(view, noise_hu=0.0, streaks=0.0, blur=0.0)
+    thick = render(anatomy, quiet)
+    thin = replace(
+        quiet,
+        shape=(3 * view.shape[0], *view.shape[1:]),
+        spacing_mm=(view.spacing_mm[0] / 3, *view.spacing_mm[1:]),
+        origin_mm=(*view.origin_mm[:2], view.origin_mm[2] - view.spacing_mm[0] / 3),
+        conditions=replace(view.conditions, sub_slices=1),
+    )
+    many = render(anatomy, thin)
+    mean = many.hu.reshape(-1, 3, *view.shape[1:]).astype(float).mean(axis=1)
+    assert np.abs(mean - thick.hu).max() <= 1  # rounding to int16, before and after
+    assert (thick.mask == many.mask[1::3]).all()
+    assert thick.hu.shape == view.shape

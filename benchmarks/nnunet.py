@@ -108,13 +108,15 @@ def make_predictor(plans: dict[str, Any], dataset: dict[str, Any], *, mirroring:
 def estimate(predictor: Any, count: int, counts: dict[str, Any]) -> Callable[[Any], Any]:
     """In place of the predictor's pass over all windows: time `count` of them, give empty logits."""
     import torch
+    from acvl_utils.cropping_and_padding.padding import pad_nd_image
 
     def run(data: Any) -> Any:
-        slicers = predictor._internal_get_sliding_window_slicers(data.shape[1:])
+        padded = pad_nd_image(data, predictor.configuration_manager.patch_size, "constant", {"value": 0})
+        slicers = predictor._internal_get_sliding_window_slicers(padded.shape[1:])
         counts["windows"], counts["computed"] = len(slicers), min(count, len(slicers))
         with torch.inference_mode():
             for slicer in slicers[:count]:
-                predictor._internal_maybe_mirror_and_predict(data[slicer][None])
+                predictor._internal_maybe_mirror_and_predict(padded[slicer][None])
         return torch.zeros((len(predictor.dataset_json["labels"]), *data.shape[1:]), dtype=torch.half)
 
     return run

@@ -151,7 +151,7 @@ def main() -> None:
         history = train(config, network, Path(folder))
     print(history.dropna(axis="columns", how="all").drop(columns="phase").to_markdown(index=False, floatfmt=".4g"))
     finite = all(bool(torch.isfinite(value).all()) for value in network.state_dict().values())
-    largest = max(float(value.abs().max()) for value in network.parameters())
+    largest = max(float(value.detach().abs().max()) for value in network.parameters())
     print(f"\n{history['step'].max()} steps in {config.train.precision}, {time.perf_counter() - start:.0f} s:")
     print(
         f"every term and gradient was finite; the weights are{'' if finite else ' NOT'}, the largest is {largest:.3g}"

@@ -203,4 +203,4 @@ def _encode(volume: Volume) -> str:
     """base64 of a gzipped NIfTI, the same bytes each time."""
     image = nib.Nifti1Image(np.ascontiguousarray(volume.array.T), TO_LPS @ volume.grid.matrix)
     image.header.set_xyzt_units("mm")
-    return base64.b64encode(gzip.compress(image.to_bytes(), compresslevel=9, mtime=0)).decode("ascii")
+    return base64.b64encode(gzip.compress(image.to_bytes(), compresslevel=4, mtime=0)).decode("ascii")

@@ -28,6 +28,7 @@ _TRAIN: Final = (
     "inference.overlap",  # validation slides the same window; decoding is not part of it
     "inference.blending",
     "inference.batch_size",
+    "inference.localise",
     "inference.spine_threshold",
 )
 _INTERVALS: Final = ("report.bootstrap", "report.confidence", "report.seed")

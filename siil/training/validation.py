@@ -33,7 +33,7 @@ class Validator:
     """Called with a network, gives `dice` and `id_rate` (means over all vertebrae, missed ones are 0), `binary_dice`
     (mean over scans). With several processes each takes its share of the cases.
 
-    inference: overlap, blending, batch_size and spine_threshold are read. activation: of O_S.
+    inference: overlap, blending, batch_size, localise and spine_threshold are read. activation: of O_S.
     """
 
     cases: CaseStore | dict[str, CaseArrays]

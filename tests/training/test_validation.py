@@ -8,8 +8,9 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
-from siil.config import resolve
+from siil.config import partial, resolve, sections
 from siil.metrics.case import score_case
+from siil.pipeline import BY_NAME
 from siil.training.case_store import make_case
 from siil.training.validation import Validator, sums_of_case
 from tests.training.doubles import CLASSES, PATCH, spine_case
@@ -43,7 +44,7 @@ def validator(cases) -> Validator:
         patch_vox=PATCH,
         spacing_mm=3.0,
         window_hu=WINDOW_HU,
-        inference=resolve("demo").inference,
+        inference=partial(sections(resolve("demo"), BY_NAME["train"].sections)).inference,  # no more than `train` has
         activation="softmax",
         precision="32-true",
     )
@@ -52,6 +53,11 @@ def validator(cases) -> Validator:
 def test_a_network_that_reads_the_truth_scores_one() -> None:
     cases = {"a": spine_case("a", first=3), "b": spine_case("b", first=9, count=2)}
     scores = validator(cases)(Reader())
+    assert scores == {"dice": 1.0, "binary_dice": 1.0, "id_rate": 1.0}
+
+
+def test_a_scan_much_wider_than_a_window_is_scored_with_the_settings_that_a_training_has() -> None:
+    scores = validator({"wide": spine_case("wide", shape=(24, 40, 40))})(Reader())
     assert scores == {"dice": 1.0, "binary_dice": 1.0, "id_rate": 1.0}
 
 

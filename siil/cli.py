@@ -1,4 +1,4 @@
-"""The command line: one verb per stage of the pipeline, and `predict` and `check` for a user's own scans.
+"""The command line: one verb per stage of the pipeline, and `predict`, `check` and `score` for a user's own files.
 
 `siil VERB --help` prints the docstring of the stage. A stage's function takes `config` (the sections that it
 declares) and plain paths; this module adds the options by which the configuration arrives, the log file, and the one
@@ -108,6 +108,8 @@ def _register(verb: str) -> None:
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 2 an error that the user can mend, 1 a bug (with its traceback)."""
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    if asked == "evaluate" and any(word.partition("=")[0] == "--pred" for word in sys.argv):
+        asked = sys.argv[1] = "score"  # whole folders of label maps instead of one case of the pipeline
     for verb in [asked] if asked in VERBS + OWN_VERBS else VERBS + OWN_VERBS:  # one stage starts faster than all
         _register(verb)
     try:

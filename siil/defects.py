@@ -53,6 +53,7 @@ TABLE: Final[tuple[Defect, ...]] = (
     Defect("mask_shifted", "repair", "mask and image on one grid", "the image's grid is used"),
     Defect("mask_axes", "repair", "mask and image with one order of axes", "the mask is turned, without loss"),
     Defect("labels", "refuse", "VerSe labels: 0, 1-7 (C), 8-19 (T), 20-25 (L), 26, 27, 28 (T13)", "map the labels"),
+    Defect("codes", "refuse", "labels of the table that --codes names", "name the tool that made the map"),
     Defect("fractions", "refuse", "whole numbers as labels", "resample the mask with nearest neighbours"),
     Defect("off_bone", "say", "bone under the labels", "look whether the mask is mirrored"),
     Defect("outside_body", "say", "labels within the body found", "look whether image and mask belong together"),

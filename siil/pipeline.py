@@ -42,11 +42,11 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage("test", ("inference",)),
     Stage("evaluate", ("evaluate",)),
     Stage("aggregate", ("models", "repeats", "folds", *_INTERVALS)),
-    Stage("tables", _INTERVALS),
+    Stage("tables", (*_INTERVALS, "report.averaging")),
     Stage("figures", ("models", "folds", *_INTERVALS)),
     Stage("report", ("experiment", "description", "models", "folds", "report")),
 )
 VERBS: Final = tuple(stage.name for stage in STAGES)
 BY_NAME: Final = {stage.name: stage for stage in STAGES}
-OWN_VERBS: Final = ("predict", "check")
-"""For a user's own scans: no rule calls them, and their modules name their SECTIONS themselves."""
+OWN_VERBS: Final = ("predict", "check", "score")
+"""For a user's own scans and label maps: no rule calls them, and their modules name their SECTIONS themselves."""

@@ -47,6 +47,46 @@ def summarise(frame: pd.DataFrame, *, by: Sequence[str], metrics: Sequence[str],
     return pd.DataFrame(rows, columns=[*by, *COLUMNS])
 
 
+def by_level(vertebrae: pd.DataFrame, *, by: Sequence[str], metrics: Sequence[str], settings: Report) -> pd.DataFrame:
+    """`summarise` with each level counting the same: the mean over levels of the mean over a level's vertebrae.
+
+    What nnU-Net's evaluator does (mean per label over scans, then over labels): an invented vertebra counts with its
+    Dice of 0, a distance that does not exist is left out. Frequent lumbar levels do not outweigh rare ones.
+
+    Args:
+        vertebrae: rows with the columns `by`, `metrics`, `label` and `patient`.
+
+    Returns:
+        As `summarise`; sd is over levels, n the number of levels.
+    """
+    rows = []
+    for key, group in vertebrae.groupby(list(by), sort=False):
+        names, owner = np.unique(group["patient"].to_numpy(str), return_inverse=True)
+        levels, level = np.unique(group["label"].to_numpy(str), return_inverse=True)
+        values = group[list(metrics)].to_numpy(float)
+        sums, counts = np.zeros((2, len(names), len(levels), len(metrics)))
+        np.add.at(sums, (owner, level), np.nan_to_num(values))
+        np.add.at(counts, (owner, level), ~np.isnan(values))
+        with np.errstate(invalid="ignore"):
+            means = sums.sum(axis=0) / counts.sum(axis=0)
+            drawn = np.tensordot(_draws(len(names), settings), np.stack([sums, counts]), axes=(1, 1))
+            again = drawn[:, 0] / drawn[:, 1]  # [draws, levels, metrics]
+        tail = (1 - settings.confidence) / 2
+        for number, metric in enumerate(metrics):
+            known = means[~np.isnan(means[:, number]), number]
+            sd = float(known.std(ddof=1)) if known.size > 1 else np.nan
+            several = (counts[:, :, number].sum(axis=1) > 0).sum() >= 2
+            low, high = np.nanquantile(_over(again[:, :, number]), [tail, 1 - tail]) if several else (np.nan, np.nan)
+            rows.append((*key, metric, float(known.mean()) if known.size else np.nan, sd, low, high, known.size))
+    return pd.DataFrame(rows, columns=[*by, *COLUMNS])
+
+
+def _over(draws: np.ndarray) -> np.ndarray:
+    """Mean over the levels [draws, levels] that a draw holds; NaN for a draw without any."""
+    there = ~np.isnan(draws)
+    return np.where(there.any(axis=1), np.nan_to_num(draws).sum(axis=1) / np.maximum(there.sum(axis=1), 1), np.nan)
+
+
 def repeats(frame: pd.DataFrame) -> int:
     """How many trainings of each model on each fold are behind the rows."""
     return max(1, int(frame["repeat"].nunique()))
@@ -70,9 +110,7 @@ def _intervals(values: np.ndarray, patients: np.ndarray, settings: Report) -> tu
     sums, counts = np.zeros((len(names), values.shape[1])), np.zeros((len(names), values.shape[1]))
     np.add.at(sums, owner, np.nan_to_num(values))
     np.add.at(counts, owner, ~np.isnan(values))
-    drawn = np.random.default_rng(settings.seed).multinomial(
-        len(names), np.full(len(names), 1 / len(names)), size=settings.bootstrap
-    )
+    drawn = _draws(len(names), settings)
     with np.errstate(invalid="ignore"):
         means = (drawn @ sums) / (drawn @ counts)  # a draw without a value is NaN
     low, high = (np.full(values.shape[1], np.nan) for _ in range(2))
@@ -81,6 +119,12 @@ def _intervals(values: np.ndarray, patients: np.ndarray, settings: Report) -> tu
         known = means[~np.isnan(means[:, number]), number]
         low[number], high[number] = np.quantile(known, [tail, 1 - tail])
     return low, high
+
+
+def _draws(patients: int, settings: Report) -> np.ndarray:
+    """[bootstrap, patients] how often each patient is drawn."""
+    even = np.full(patients, 1 / patients)
+    return np.random.default_rng(settings.seed).multinomial(patients, even, size=settings.bootstrap)
 
 
 def paired(scans: pd.DataFrame, *, reference: str, metrics: Sequence[str], settings: Report) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from siil.schema.base import Section
@@ -21,4 +23,8 @@ class Report(Section):
     bootstrap: int = Field(ge=100, description="resamples of an interval")
     confidence: float = Field(gt=0, lt=1, description="coverage of an interval")
     seed: int = Field(description="seed of the bootstrap")
+    averaging: Literal["scans", "levels"] = Field(
+        default="scans",
+        description="Dice and distances of `comparison`: over scans (VerSe), or per level, then over levels (nnU-Net)",
+    )
     viewer_cases: int = Field(ge=0, description="cases with an interactive viewer in the page, worst and best first")

@@ -39,7 +39,8 @@ def evaluate(
     """Score one predicted case: Dice, surface distances, identification, on both grids. Research use only.
 
     Rows of scope `vertebra` hold a vertebra of the truth or of the prediction, rows of scope `scan` the whole case. The
-    column `space` says what was compared: work, raw, input, ceiling.
+    column `space` says what was compared: work, raw, input, ceiling. For folders of label maps made by other tools:
+    `siil evaluate --pred DIR --gt DIR --codes NAME` (see `siil score --help`).
     """
     case = truth.name.split(".")[0]
     source = Geometry.read(geometry)

@@ -29,7 +29,8 @@ def tables(
     first model of the configuration is the one that others are compared with.
     """
     report = config.report
-    used = {"report": {"bootstrap": report.bootstrap, "confidence": report.confidence, "seed": report.seed}}
+    names = ("bootstrap", "confidence", "seed", "averaging")
+    used = {"report": {name: getattr(report, name) for name in names}}
     sources = {name: aggregate / f"{name}.tsv" for name in ("vertebrae", "scans", "history")}
     for path in sources.values():
         if not path.is_file():

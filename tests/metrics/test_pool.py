@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from siil.metrics.pool import holm, paired, summarise
+from siil.metrics.pool import by_level, holm, paired, summarise
 from siil.schema.report import Report
 
 SETTINGS = Report(bootstrap=2000, confidence=0.9, seed=0, viewer_cases=0)
@@ -125,3 +125,30 @@ def test_equal_models_do_not_differ_and_one_pair_cannot_be_tested() -> None:
 
 def test_one_model_alone_has_no_tests() -> None:
     assert paired(scans(siil=[0.5, 0.6]), reference="siil", metrics=["dice"], settings=SETTINGS).empty
+
+
+def vertebrae(**levels: list[tuple[str, float]]) -> pd.DataFrame:
+    """One row per (patient, Dice) of each level, of one model."""
+    rows = [
+        {"model": "siil", "label": label, "patient": patient, "dice": value}
+        for label, of_level in levels.items()
+        for patient, value in of_level
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_by_level_a_rare_level_counts_as_much_as_a_frequent_one() -> None:
+    frame = vertebrae(L1=[("a", 1.0), ("b", 1.0), ("c", 1.0)], L6=[("a", 0.4)], T13=[("b", np.nan)])
+    (row,) = by_level(frame, by=("model",), metrics=["dice"], settings=SETTINGS).to_dict("records")
+    assert row["mean"] == pytest.approx(0.7)
+    assert row["n"] == 2  # T13 has no value
+    assert row["sd"] == pytest.approx(np.std([1.0, 0.4], ddof=1))
+    # a draw without patient a has no L6 and a mean of 1, any other one 0.7
+    assert (row["low"], row["high"]) == (pytest.approx(0.7), 1)
+
+
+def test_by_level_an_invented_vertebra_counts_with_its_dice_of_zero() -> None:
+    frame = vertebrae(L1=[("a", 0.8)], L2=[("a", 0.0)])
+    (row,) = by_level(frame, by=("model",), metrics=["dice"], settings=SETTINGS).to_dict("records")
+    assert row["mean"] == pytest.approx(0.4)
+    assert np.isnan([row["low"], row["high"]]).all()  # one patient

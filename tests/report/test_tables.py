@@ -45,7 +45,7 @@ def test_every_row_is_as_long_as_the_headings() -> None:
 
 
 def test_comparison_sets_both_grids_beside_the_ceiling_which_stands_once() -> None:
-    table = comparison(scans("siil", "unet_wide"), settings=SETTINGS)
+    table = comparison(scans("siil", "unet_wide"), vertebrae("siil", "unet_wide"), settings=SETTINGS)
     assert [line[:3] for line in table.rows] == [
         ("siil", "working", "3"),
         ("unet_wide", "working", "3"),
@@ -59,14 +59,25 @@ def test_comparison_sets_both_grids_beside_the_ceiling_which_stands_once() -> No
 
 
 def test_headings_carry_units_and_the_surface_dice_stands_behind_the_dice() -> None:
-    columns = comparison(scans("siil"), settings=SETTINGS).columns
+    columns = comparison(scans("siil"), vertebrae("siil"), settings=SETTINGS).columns
     assert columns[columns.index("Dice (0-1)") + 1] == "NSD 1 mm (0-1)"
     assert "HD95 (mm)" in columns
     assert all(c.endswith((" (mm)", " (0-1)")) for c in columns[3:])
 
 
+def test_averaging_by_level_changes_what_is_measured_on_vertebrae_and_says_so() -> None:
+    # siil: L1 0.9, 0.8, 0.7; L2 0.9, 0.8, missed; T12 0.45; L3 invented: levels 0.8, 1.7/3, 0.45, 0
+    by_level = SETTINGS.model_copy(update={"averaging": "levels"})
+    table = comparison(scans("siil"), vertebrae("siil"), settings=by_level)
+    assert row(table, "siil", "working")["Dice (0-1)"].startswith(f"{(0.8 + 1.7 / 3 + 0.45) / 4:.3f} ± ")
+    plain = comparison(scans("siil"), vertebrae("siil"), settings=SETTINGS)
+    assert [line[-1] for line in table.rows] == [line[-1] for line in plain.rows]  # scans all right
+    assert "means over levels" in table.notes[-1]
+    assert not any("means over levels" in note for note in plain.notes)
+
+
 def test_a_share_of_scans_is_the_mean_of_a_flag() -> None:
-    table = comparison(scans("siil"), settings=SETTINGS)
+    table = comparison(scans("siil"), vertebrae("siil"), settings=SETTINGS)
     assert row(table, "siil", "working")["Scans all right (0-1)"].startswith("0.333")
 
 
@@ -134,14 +145,14 @@ def test_per_region_keeps_complete_and_cut_apart() -> None:
 
 def test_one_scan_has_neither_deviation_nor_interval() -> None:
     frame = scans("siil")
-    table = comparison(frame[frame["case"] == "a"], settings=SETTINGS)
+    table = comparison(frame[frame["case"] == "a"], vertebrae("siil"), settings=SETTINGS)
     assert row(table, "siil", "working")["Dice (0-1)"] == "0.900"
 
 
 def test_repeats_enter_the_means_and_their_scans_count_once() -> None:
     once = scans("siil", "no_gru")
     twice = again(once, dice=once["dice"] - 0.2)
-    table = comparison(twice, settings=SETTINGS)
+    table = comparison(twice, vertebrae("siil"), settings=SETTINGS)
     assert column(table, "Scans") == ["3"] * len(table.rows)
     assert row(table, "siil", "working")["Dice (0-1)"].startswith("0.700 ± ")
     found = row(paired(twice, settings=SETTINGS), "no_gru", "siil", "working", "Dice (0-1)")

@@ -17,7 +17,7 @@ from tests.report.rows_by_hand import history, scans, vertebrae
 
 
 def run(folder: Path) -> Path:
-    report = {"bootstrap": 1000, "confidence": 0.95, "seed": 0}
+    report = {"bootstrap": 1000, "confidence": 0.95, "seed": 0, "averaging": "scans"}
     tables(config=partial({"report": report}), aggregate=folder / "aggregate", output=folder / "tables")
     return folder / "tables"
 

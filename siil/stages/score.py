@@ -1,0 +1,130 @@
+"""`siil score`, also `siil evaluate --pred DIR --gt DIR --codes NAME`: label maps of any tools against the truth.
+
+No step of the pipeline: folders in, one table for all tools out, by the metrics, conventions and tests of the pipeline.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import typer
+
+from siil import files, labelmaps, provenance, volume
+from siil.config import Config
+from siil.errors import ConfigError, DatasetError
+from siil.grid import Volume
+from siil.metrics import rows
+from siil.metrics.case import score_case
+from siil.progress import track
+from siil.report import tables
+from siil.report.formats import FORMATS, to_markdown
+
+log = logging.getLogger(__name__)
+SECTIONS = ("evaluate", "report")
+
+
+def score(
+    *,
+    config: Config,
+    pred: Annotated[list[Path], typer.Option(help="folder of predicted label maps, repeatable: one per tool")],
+    gt: Annotated[Path, typer.Option(help="folder of true masks in VerSe codes (VerSe, CTSpine1K, or msk/)")],
+    codes: Annotated[
+        list[str],
+        typer.Option(help=f"{', '.join(labelmaps.CODES)}, or a dataset.json: once, or for each --pred"),
+    ],
+    name: Annotated[list[str], typer.Option(help="how a tool is called in the tables, for each --pred")] = [],  # noqa: B006
+    output: Annotated[Path, typer.Option(help="folder for vertebrae.tsv, scans.tsv and the tables")] = Path("scores"),
+) -> None:
+    """Score folders of label maps made by any tools against the same truth, by one code. Research use only.
+
+    Maps and masks find each other by the name of the case, and are compared on the grid of the mask. A mask without a
+    map counts as missed vertebrae, a map without a mask is left out; both are said. The first tool is the one that the
+    others are tested against (Wilcoxon, Holm-corrected). A scan whose name begins with `sub-X_` belongs to patient
+    `sub-X`.
+    """
+    tools = _tools(pred, codes, name)
+    truths = labelmaps.find(gt)
+    maps = {tool: labelmaps.find(folder) for tool, (folder, _) in tools.items()}
+    for tool, found in maps.items():
+        _say(tool, found, truths)
+    used = {"evaluate": config.evaluate.model_dump(), "report": config.report.model_dump()}
+    inputs = [path for found in (truths, *maps.values()) for paths in found.values() for path in paths]
+    with provenance.record(output / "run.json", stage="score", config=used, inputs=inputs) as entry:
+        parts = []
+        for case, paths in track(truths.items(), description="score", total=len(truths)):
+            truth = labelmaps.read(paths, labelmaps.table("verse"))
+            for tool, (_, table) in tools.items():
+                parts.append(_score(case, truth, tool, maps[tool].get(case), table, config))
+        scored = pd.concat(parts, ignore_index=True)
+        frame = pd.read_csv(io.StringIO(rows.to_text(scored)), sep="\t", dtype=str, keep_default_na=False)
+        split = rows.split(frame.drop(columns=["repeat", "fold"]), where=str(output))
+        frames = {scope: part.assign(repeat=0, fold=0) for scope, part in split.items()}
+        _write(frames["vertebra"], frames["scan"], output, config)
+        entry["tools"] = {tool: str(folder) for tool, (folder, _) in tools.items()}
+
+
+def _tools(pred: list[Path], codes: list[str], names: list[str]) -> dict[str, tuple[Path, dict[int, int]]]:
+    """Name of a tool -> its folder and its table of labels."""
+    if len(codes) not in (1, len(pred)):
+        raise ConfigError(f"--codes: expected one for all or one for each of {len(pred)} --pred, got {len(codes)}")
+    if names and len(names) != len(pred):
+        raise ConfigError(f"--name: expected one for each of {len(pred)} --pred, got {len(names)}")
+    called = names or [folder.name for folder in pred]
+    if len(set(called)) < len(called):
+        raise ConfigError(f"--name: expected names that differ, got {', '.join(called)}; give one for each --pred")
+    each = codes * len(pred) if len(codes) == 1 else codes
+    return {n: (folder, labelmaps.table(c)) for n, folder, c in zip(called, pred, each, strict=True)}
+
+
+def _say(tool: str, found: dict[str, tuple[Path, ...]], truths: dict[str, tuple[Path, ...]]) -> None:
+    missing, alone = sorted(set(truths) - set(found)), sorted(set(found) - set(truths))
+    if len(missing) == len(truths):
+        raise DatasetError(
+            f"{tool}: none of its {len(found)} label maps (first: {alone[0]}) is of one of the {len(truths)} masks "
+            f"(first: {missing[0]}); give both the names of the cases"
+        )
+    if missing:
+        log.warning(
+            "%s: no label map of %d cases, their vertebrae count as missed: %s", tool, len(missing), missing[:8]
+        )
+    if alone:
+        log.warning("%s: no mask of %d cases, left out: %s", tool, len(alone), alone[:8])
+
+
+def _score(
+    case: str, truth: Volume, tool: str, paths: tuple[Path, ...] | None, table: dict[int, int], config: Config
+) -> pd.DataFrame:
+    if paths is None:
+        found = np.zeros_like(truth.array)
+    else:
+        found = volume.match_mask(truth.grid, labelmaps.read(paths, table), paths[0]).array
+    frame = score_case(
+        truth.array,
+        found,
+        truth.grid.spacing_mm,
+        tolerances_mm=config.evaluate.surface_tolerances_mm,
+        identification_mm=config.evaluate.identification_mm,
+    )
+    patient = case.split("_")[0] if case.startswith("sub-") else case
+    lead = {"model": tool, "repeat": 0, "fold": 0, "case": case, "patient": patient, "space": "input", "flagged": None}
+    return pd.concat([pd.DataFrame(lead, index=frame.index), frame], axis=1)
+
+
+def _write(vertebrae: pd.DataFrame, scans: pd.DataFrame, output: Path, config: Config) -> None:
+    for name, frame in {"vertebrae": vertebrae, "scans": scans}.items():
+        files.write_text(output / f"{name}.tsv", rows.to_text(frame))
+    made = [
+        tables.comparison(scans, vertebrae, settings=config.report),
+        tables.paired(scans, settings=config.report),
+        tables.per_vertebra(vertebrae, settings=config.report),
+        tables.per_region(vertebrae, settings=config.report),
+    ]
+    for table in made:
+        for kind, write in FORMATS.items():
+            files.write_text(output / f"{table.name}.{kind}", write(table))
+    typer.echo(to_markdown(made[0]))

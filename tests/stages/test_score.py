@@ -1,0 +1,151 @@
+"""`siil score` (`siil evaluate --pred`): the same maps in the codes of four tools get the same numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from siil import config as configuration
+from siil import labelmaps
+from siil.anatomy import BY_NAME
+from siil.errors import ConfigError, DatasetError, InputError
+from siil.provenance import PACKAGE
+from siil.stages.score import SECTIONS, score
+from tests import scans
+
+LEVELS = ("L1", "L2", "L3")
+SMALL = {"report": {"bootstrap": 100}}
+
+
+def config(**overrides):
+    full = configuration.resolve("demo", overrides=SMALL | overrides)
+    return configuration.partial(configuration.sections(full, SECTIONS))
+
+
+def blocks(levels=LEVELS, *, shift=0) -> np.ndarray:
+    """(x, y, z) voxels of 3 mm: 4 x 4 x 4 blocks, 15 mm apart, in VerSe codes; `shift` moves them along z."""
+    array = np.zeros((12, 12, 24), np.uint8)
+    for place, name in enumerate(levels):
+        low = 16 - 5 * place + shift
+        array[4:8, 4:8, low : low + 4] = BY_NAME[name].code
+    return array
+
+
+def in_codes(array: np.ndarray, tool: str) -> np.ndarray:
+    back = {verse: label for label, verse in sorted(labelmaps.table(tool).items(), reverse=True)}
+    return np.vectorize(lambda value: back[int(value)])(array).astype(np.uint8)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Truth in VerSe's tree; two patients. Maps one voxel too high, in each tool's own codes and names."""
+    for case in ("sub-a", "sub-b"):
+        scans.save(tmp_path / f"gt/derivatives/{case}/{case}_seg-vert_msk.nii.gz", blocks().astype(np.float64))
+        moved = blocks(shift=1)
+        scans.save(tmp_path / f"verse/{case}_seg.nii.gz", moved)
+        scans.save(tmp_path / f"nnunet/{case}.nii.gz", in_codes(moved, "nnunet"))
+        scans.save(tmp_path / f"spineps/{case}_mod-ct_seg-vert_msk.nii.gz", in_codes(moved, "spineps"))
+        scans.save(tmp_path / f"totalsegmentator/{case}.nii.gz", in_codes(moved, "totalsegmentator"))
+    return tmp_path
+
+
+def run(folders, *tools: str, codes=None, **options) -> pd.DataFrame:
+    score(
+        config=options.pop("config", config()),
+        pred=[folders / tool for tool in tools],
+        gt=folders / "gt",
+        codes=list(codes or tools),
+        output=folders / "out",
+        **options,
+    )
+    return pd.read_csv(folders / "out/scans.tsv", sep="\t").set_index(["model", "case"])
+
+
+def test_four_tools_with_the_same_maps_have_the_same_numbers_in_one_table(folders):
+    found = run(folders, *labelmaps.CODES)
+    assert list(found.index.get_level_values("model").unique()) == list(labelmaps.CODES)
+    assert found["dice"].tolist() == pytest.approx([0.75] * 8)  # 3 of 4 layers lie on each other
+    assert found["d_mean_mm"].tolist() == pytest.approx([3.0] * 8)
+    assert found["hd_mm"].tolist() == pytest.approx([3.0] * 8)
+    assert found["id_rate_verse"].tolist() == [1.0] * 8
+    text = (folders / "out/comparison.md").read_text()
+    assert all(f"| {tool}" in text for tool in labelmaps.CODES)
+    assert "0.750 ± 0.000" in text
+    names = {path.name for path in (folders / "out").iterdir()}
+    assert {f"{table}.{kind}" for table in ("comparison", "paired", "per_vertebra", "per_region")
+            for kind in ("csv", "md", "tex")} <= names  # fmt: skip
+    assert json.loads((folders / "out/run.json").read_text())["stage"] == "score"
+
+
+def test_a_mask_without_a_map_counts_as_missed_and_a_map_without_a_mask_is_left_out(folders, caplog):
+    (folders / "verse/sub-b_seg.nii.gz").rename(folders / "verse/sub-c_seg.nii.gz")
+    found = run(folders, "verse")
+    assert found["dice"].tolist() == pytest.approx([0.75, 0.0])
+    assert found["id_rate_strict"].tolist() == [1.0, 0.0]
+    assert "no label map of 1 cases, their vertebrae count as missed: ['sub-b']" in caplog.text
+    assert "no mask of 1 cases, left out: ['sub-c']" in caplog.text
+
+
+def test_a_map_in_another_order_of_axes_is_turned(folders):
+    turned = np.diag([-3.0, 3, 3, 1.0])
+    turned[0, 3] = 33
+    scans.save(folders / "verse/sub-a_seg.nii.gz", blocks(shift=1)[::-1], turned)
+    assert run(folders, "verse")["dice"].tolist() == pytest.approx([0.75, 0.75])
+
+
+def test_a_map_on_another_grid_and_one_of_another_tool_are_refused(folders):
+    scans.save(folders / "verse/sub-a_seg.nii.gz", blocks()[:-1])
+    with pytest.raises(InputError, match="expected mask and image on one grid"):
+        run(folders, "verse")
+    with pytest.raises(InputError, match="name the tool that made the map"):
+        run(folders, "totalsegmentator", codes=["verse"])
+    assert not (folders / "out").exists()
+
+
+def test_names_of_tools_and_counts_of_options_are_checked(folders):
+    found = run(folders, "verse", "verse", codes=["verse"], name=["one", "two"])
+    assert set(found.index.get_level_values("model")) == {"one", "two"}
+    with pytest.raises(ConfigError, match="expected names that differ, got verse, verse"):
+        run(folders, "verse", "verse", codes=["verse"])
+    with pytest.raises(ConfigError, match="--codes: expected one for all or one for each of 1"):
+        run(folders, "verse", codes=["verse", "nnunet"])
+    with pytest.raises(ConfigError, match="--name: expected one for each of 2"):
+        run(folders, "verse", "nnunet", name=["one"])
+
+
+def test_maps_of_other_scans_altogether_are_refused(folders):
+    for path in (folders / "verse").iterdir():
+        path.rename(path.with_name(f"x{path.name}"))
+    with pytest.raises(DatasetError, match=r"none of its 2 label maps \(first: xsub-a\) is of one of the 2 masks"):
+        run(folders, "verse")
+
+
+def test_averaging_by_level_is_an_option_here_too(folders):
+    run(folders, "verse", config=config(report={"bootstrap": 100, "averaging": "levels"}))
+    assert "means over levels" in (folders / "out/comparison.md").read_text()
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "score"])
+def test_the_real_door_takes_both_verbs(folders, verb):
+    done = subprocess.run(
+        [sys.executable, "-m", "siil", verb, "--pred", "nnunet", "--gt", "gt", "--codes", "nnunet", "--output", verb,
+         "--set", "report.bootstrap=100"],
+        cwd=folders, env=os.environ | {"PYTHONPATH": str(PACKAGE.parent)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "# Comparison of models" in done.stdout
+    assert (folders / verb / "scans.tsv").is_file()
+
+
+def test_a_real_mask_against_itself_is_perfect_in_the_codes_of_every_tool(real_data, tmp_path):
+    mask = next(real_data.glob("verse-labels/*/derivatives/sub-verse010/*_seg-vert_msk.nii.gz"))
+    folder = mask.parents[2] / "derivatives"
+    score(config=config(), pred=[folder], gt=folder, codes=["verse"], name=["itself"], output=tmp_path)
+    found = pd.read_csv(tmp_path / "scans.tsv", sep="\t")
+    assert found[["dice", "id_rate_strict", "id_rate_verse", "f1"]].to_numpy().tolist() == [[1.0] * 4]

@@ -59,6 +59,8 @@ TABLE: Final[tuple[Defect, ...]] = (
     Defect("outside_body", "say", "labels within the body found", "look whether image and mask belong together"),
     Defect("no_vertebra", "skip", "at least one labelled vertebra", "label it, or leave the scan out"),
     Defect("no_mask", "skip", "a mask beside the image", "add it, or leave the scan out"),
+    Defect("questioned", "say", "labels that nobody questioned", "dataset.known_defects: exclude leaves it out"),
+    Defect("known_defect", "skip", "labels that nobody questioned", "dataset.known_defects: keep takes it in"),
     Defect("excluded", "skip", "a case in use", "it stands in dataset.exclude"),
 )
 BY_CODE: Final = {defect.code: defect for defect in TABLE}

@@ -18,6 +18,13 @@ class Stage:
     sections: tuple[str, ...]
 
 
+_INDEX: Final = (
+    "dataset.name",
+    "dataset.sources",
+    "dataset.editions",
+    "dataset.known_defects",
+    "dataset.exclude",
+)
 _TRAIN: Final = (
     "dataset.preprocess.spacing_mm",
     "dataset.preprocess.window_hu",
@@ -34,7 +41,7 @@ _TRAIN: Final = (
 _INTERVALS: Final = ("report.bootstrap", "report.confidence", "report.seed")
 STAGES: Final[tuple[Stage, ...]] = (
     Stage("fetch", ("dataset.accept_licence", "dataset.sources")),
-    Stage("index", ("dataset.name", "dataset.sources", "dataset.editions", "dataset.exclude")),
+    Stage("index", _INDEX),
     Stage("preprocess", ("dataset.preprocess",)),
     Stage("pap", ("dataset.pap",)),
     Stage("split", ("dataset.split", "dataset.pap.rare")),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from siil import anatomy, defects, volume
 from siil.cases import Case
+from siil.datasets import known
 from siil.datasets.layout import Found, check_name
 from siil.errors import DatasetError, InputError
 from siil.progress import track
@@ -31,7 +32,7 @@ class Indexed:
 
 
 def make_cases(
-    scans: Sequence[Indexed], *, exclude: Iterable[str], editions: Sequence[str]
+    scans: Sequence[Indexed], *, exclude: Iterable[str], editions: Sequence[str], keep_questioned: bool = True
 ) -> tuple[list[Case], list[str]]:
     """Rows for the usable scans, and one line per scan left out.
 
@@ -39,9 +40,11 @@ def make_cases(
         scans: what the readers found.
         exclude: case ids to leave out; each must exist.
         editions: keep scans of these editions only; empty: all.
+        keep_questioned: False leaves the cases of siil.datasets.known out.
 
     Raises:
-        DatasetError: some scans cannot be used (the first ones are named), or an excluded case does not exist.
+        DatasetError: some scans cannot be used (the first ones are named), an excluded case does not exist, or a scan
+            came twice, in different lists of its releases.
     """
     excluded = set(exclude)
     unknown = sorted(excluded - {scan.found.case for scan in scans})
@@ -49,7 +52,7 @@ def make_cases(
         raise DatasetError(
             f"dataset.exclude names {unknown[0]}, which is not among the {len(scans)} scans; mend the id"
         )
-    chosen, skipped = _choose(scans, excluded, editions)
+    chosen, skipped = _choose(scans, excluded, editions, keep_questioned)
     cases: list[Case] = []
     refused: list[str] = []
     with ThreadPoolExecutor(THREADS) as pool:
@@ -69,24 +72,48 @@ def make_cases(
     return cases, skipped
 
 
-def _choose(scans: Sequence[Indexed], excluded: set[str], editions: Sequence[str]) -> tuple[list[Indexed], list[str]]:
+def _choose(
+    scans: Sequence[Indexed], excluded: set[str], editions: Sequence[str], keep_questioned: bool
+) -> tuple[list[Indexed], list[str]]:
     chosen: list[Indexed] = []
     skipped: list[str] = []
-    seen: dict[str, str] = {}
+    seen: dict[str, Indexed] = {}
     for scan in scans:
-        found, digest = scan.found, scan.digests[scan.found.image]
+        found = scan.found
         if editions and not set(editions) & set(found.edition.split()):
             continue
+        claim = known.known(found)
         if found.case in excluded:
             skipped.append(f"{found.case}: {defects.note('excluded', 'an excluded one')}")
+        elif claim and not keep_questioned:
+            skipped.append(f"{found.case}: {defects.note('known_defect', f'{claim.claim} ({claim.source})')}")
         elif found.mask is None:
             skipped.append(f"{found.case}: {defects.note('no_mask', f'{found.image} alone')}")
-        elif digest in seen:
-            skipped.append(f"{found.case}: the same image as {seen[digest]} ({found.image})")
+        elif first := _again(scan, seen):
+            skipped.append(f"{found.case}: the same scan as {first.found.case} ({found.image})")
         else:
-            seen[digest] = found.case
             chosen.append(scan)
     return chosen, skipped
+
+
+def _again(scan: Indexed, seen: dict[str, Indexed]) -> Indexed | None:
+    """The scan that came before and is the same one: by its bytes, or in another public release by its name.
+
+    Raises DatasetError when the two stand in different lists: what one release tests on, the other trains on.
+    """
+    found = scan.found
+    digest, name = scan.digests[found.image], known.without_direction(found.case)
+    named = seen.get(name)
+    first = seen.get(digest) or (named if named and found.edition and named.source != scan.source else None)
+    if first is None:
+        seen[digest] = scan
+        seen.setdefault(name, scan)
+    elif len({found.split, first.found.split} - {""}) == 2:
+        raise DatasetError(
+            f"{found.case} stands in {first.found.split} of {first.source} and in {found.split} of {scan.source}: a "
+            "leak between releases; read one of them alone, or name the scan in dataset.exclude"
+        )
+    return first
 
 
 def _row(scan: Indexed) -> Case | InputError:
@@ -102,6 +129,7 @@ def _row(scan: Indexed) -> Case | InputError:
     codes = volume.labels_present(mask.array)
     vertebrae = [vertebra for vertebra in anatomy.VERTEBRAE if vertebra.code in codes]
     words = [repair.split(":")[0] for repair in matched.repairs] + _gaps([vertebra.name for vertebra in vertebrae])
+    words += ["questioned"] if known.known(found) else []
     return Case(
         case=found.case,
         patient=found.patient,

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from siil.cases import Case
 from siil.datasets import ctspine1k, custom, verse
 from siil.datasets.layout import Found
 from siil.schema.dataset import CustomSource, PhantomSource, Source, VerseSource
@@ -32,7 +33,7 @@ def guess(paths: Sequence[Path]) -> list[Found]:
 
 
 def expected_counts(sources: Sequence[Source], editions: Sequence[str]) -> dict[str, int]:
-    """Scans per split that the releases promise, as far as that is known for this choice of sources."""
+    """Scans per split, and patients, that the releases promise, as far as that is known for this choice of sources."""
     kinds = {source.kind for source in sources}
     released = sorted(source.edition for source in sources if isinstance(source, VerseSource))
     if kinds == {"ctspine1k"}:
@@ -47,10 +48,15 @@ def expected_counts(sources: Sequence[Source], editions: Sequence[str]) -> dict[
     return {}
 
 
-def count_mismatch(splits: Sequence[str], expected: dict[str, int]) -> str | None:
+def count_mismatch(cases: Sequence[Case], expected: dict[str, int]) -> str | None:
     """One loud line when the number of scans is not what the release promises; None when it is, or nothing is known."""
-    found = Counter(splits)
-    if not expected or all(found[split] == count for split, count in expected.items()):
+    if not expected:
         return None
-    told = ", ".join(f"{split} {found[split]} of {count}" for split, count in expected.items())
-    return f"not the whole release: {told} scans; fetch the missing parts, or accept that numbers are not comparable"
+    found = Counter(case.split or "in no list" for case in cases)
+    if "patients" in expected:
+        found["patients"] = len({case.patient for case in cases})
+    names = [*expected, *sorted(set(found) - set(expected))]
+    if all(found[name] == expected.get(name, 0) for name in names):
+        return None
+    told = ", ".join(f"{name} {found[name]} of {expected.get(name, 0)}" for name in names)
+    return f"not the whole release: {told}; fetch the missing parts, or accept that numbers are not comparable"

@@ -21,11 +21,11 @@ from siil.datasets.layout import SUFFIXES, Found, case_id, is_volume, stem
 from siil.errors import DatasetError
 
 COUNTS = {
-    "verse19": {"training": 80, "validation": 40, "testing": 40},
-    "verse20": {"training": 113, "validation": 103, "testing": 103},
+    "verse19": {"training": 80, "validation": 40, "testing": 40, "patients": 141},
+    "verse20": {"training": 113, "validation": 103, "testing": 103, "patients": 300},
 }
-UNION = {"training": 141, "validation": 120, "testing": 113}
-"""Scans of each edition by its own split; 105 scans stand in both editions (UNION: 374, of 355 patients)."""
+UNION = {"training": 141, "validation": 120, "testing": 113, "patients": 355}
+"""Scans of each edition by its own split; 105 scans stand in both editions (UNION: 374 scans)."""
 _SPLITS = (("training", "training"), ("validation", "validation"), ("test", "testing"))
 _CENTROIDS = ("seg-subreg_ctd.json", "seg-vb_ctd.json")
 _FLAGS = {"verse19": "verse_2019", "verse20": "verse_2020"}

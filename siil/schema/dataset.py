@@ -93,4 +93,7 @@ class Dataset(Section):
         default=(),
         description="keep scans of these editions only (verse19, verse20), by the table of scans; empty: all",
     )
-    exclude: tuple[str, ...] = Field(description="cases left out, by case id (known label defects and the like)")
+    known_defects: Literal["keep", "exclude"] = Field(
+        default="keep", description="cases whose labels were questioned (siil/datasets/known.py): marked, or left out"
+    )
+    exclude: tuple[str, ...] = Field(description="cases left out, by case id")

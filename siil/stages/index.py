@@ -14,9 +14,9 @@ from siil.cases import write_cases
 from siil.config import Config
 from siil.datasets import indexing, manifest, registry
 from siil.errors import ConfigError
+from siil.pipeline import BY_NAME
 
 log = logging.getLogger(__name__)
-_SECTIONS = ("dataset.name", "dataset.sources", "dataset.editions", "dataset.exclude")
 
 
 def index(
@@ -32,7 +32,7 @@ def index(
     """
     dataset = config.dataset
     found: list[indexing.Indexed] = []
-    used = configuration.sections(config, _SECTIONS)
+    used = configuration.sections(config, BY_NAME["index"].sections)
     with provenance.record(provenance.run_path(output), stage="index", config=used, inputs=manifest_paths) as entry:
         for path in manifest_paths:
             source = dataset.sources.get(path.stem)
@@ -42,10 +42,15 @@ def index(
             scans = registry.find([item.path for item in entries], source)
             digests = {item.path: item.sha256 for item in entries}
             found += [indexing.Indexed(path.stem, scan, digests) for scan in scans]
-        cases, skipped = indexing.make_cases(found, exclude=dataset.exclude, editions=dataset.editions)
+        cases, skipped = indexing.make_cases(
+            found,
+            exclude=dataset.exclude,
+            editions=dataset.editions,
+            keep_questioned=dataset.known_defects == "keep",
+        )
         entry["skipped"] = skipped
         expected = registry.expected_counts(tuple(dataset.sources.values()), dataset.editions)
-        mismatch = registry.count_mismatch([case.split for case in cases], expected)
+        mismatch = registry.count_mismatch(cases, expected)
         if mismatch:
             entry["mismatch"] = mismatch
             log.warning("%s: %s", dataset.name, mismatch)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
+from siil import config as configuration
 from siil import folds
 from siil.cases import read_cases
 from siil.datasets import manifest
@@ -73,7 +76,7 @@ def test_verse20_takes_its_scans_from_both_archives(tmp_path):
 
 def test_the_union_of_editions_holds_every_scan_once(tmp_path):
     full = both(tmp_path)
-    again = tmp_path / "20/dataset-01training"
+    again = tmp_path / "20/dataset-02validation"
     for folder, end in (("rawdata", "ct"), ("derivatives", "seg-vert_msk")):  # a scan of 2019 that came again
         made = next((tmp_path / "19").rglob(f"sub-verse010_{end}.nii.gz"))
         target = again / folder / "sub-verse010" / f"sub-verse010_dir-iso_{end}.nii.gz"
@@ -82,6 +85,94 @@ def test_the_union_of_editions_holds_every_scan_once(tmp_path):
     rows = read_cases(data.fetch_and_index(full))
     assert len(rows) == 9
     assert [row.case for row in rows if "verse010" in row.case] == ["sub-verse010"]
+
+
+def moved(tmp_path, name: str, to: str):
+    """A scan of the miniature of 2019 once more, in a folder of the miniature of 2020, with other bytes."""
+    for folder, end in (("rawdata", "ct"), ("derivatives", "seg-vert_msk")):
+        made = next((tmp_path / "19").rglob(f"{name}_{end}.nii.gz"))
+        target = tmp_path / "20" / to / folder / name / f"{name}_dir-ax_{end}.nii.gz"
+        target.parent.mkdir(parents=True)
+        target.write_bytes(gzip.compress(gzip.decompress(made.read_bytes()), 1))
+
+
+def test_a_scan_that_came_in_both_releases_is_taken_once_though_its_bytes_differ(tmp_path, caplog):
+    full = both(tmp_path)
+    moved(tmp_path, "sub-verse010", "dataset-02validation")
+    rows = read_cases(data.fetch_and_index(full))
+    assert [row.case for row in rows if "verse010" in row.case] == ["sub-verse010"]
+    assert "sub-verse010_dir-ax: the same scan as sub-verse010" in caplog.text
+
+
+def test_a_scan_that_one_release_tests_on_and_the_other_trains_on_is_refused(tmp_path):
+    full = both(tmp_path)
+    moved(tmp_path, "sub-verse011", "dataset-01training")
+    with pytest.raises(DatasetError, match=r"verse011_dir-ax stands in testing of verse19 and in training of verse20"):
+        data.fetch_and_index(full)
+    assert not Path("data/union374/cases.tsv").exists()
+
+
+def test_a_patient_that_one_release_tests_on_and_the_other_trains_on_is_refused_by_split(tmp_path):
+    full = both(tmp_path)
+    trees.verse_scan(tmp_path / "20/dataset-01training", "sub-verse011_split-verse600", seed=31)
+    rows = read_cases(data.fetch_and_index(full))
+    with pytest.raises(DatasetError, match="patient sub-verse011 stands in training and in testing"):
+        folds.make_folds(rows, settings=OFFICIAL, rare=())
+
+
+def test_known_defects_are_kept_and_marked_or_left_out_by_one_key(tmp_path, caplog):
+    trees.verse_scan(tmp_path / "20/dataset-01training", "sub-verse544_dir-sag", codes=(18, 20), seed=32)
+    full = both(tmp_path)
+    rows = {row.case: row.defects for row in read_cases(data.fetch_and_index(full))}
+    assert rows["sub-verse544_dir-sag"] == "no_T12 questioned"
+    assert rows["sub-verse004"] == "no_T12"
+    rows = {row.case for row in read_cases(data.fetch_and_index(both_again(full)))}
+    assert "sub-verse544_dir-sag" not in rows
+    assert "sub-verse544_dir-sag: known_defect: " in caplog.text
+    assert "no T12 between T11 and L1 (github.com/anjany/verse, issue 13)" in caplog.text
+
+
+def both_again(full):
+    values = full.model_dump()
+    values["dataset"]["known_defects"] = "exclude"
+    return configuration.validate(values, where="test")
+
+
+def test_headers_and_types_of_the_release_are_read_and_said(tmp_path, caplog):
+    """float64 masks, sform alone, cosines a little off, a mask in another order of axes, an empty folder, CRLF."""
+    trees.verse19(tmp_path / "tree")
+    (tmp_path / "tree/dataset-verse19training/rawdata/sub-verse099").mkdir(parents=True)
+    (tmp_path / "table.csv").write_bytes(trees.TABLE.replace("\n", "\r\n").encode())
+    image, mask = (next((tmp_path / "tree").rglob(f"sub-verse010_{end}.nii.gz")) for end in ("ct", "seg-vert_msk"))
+    off = nib.load(image).affine
+    off[0, 1] += 0.015  # 0.005 of 3 mm
+    scans.save(image, np.asarray(nib.load(image).dataobj), off)
+    scans.save(mask, np.asarray(nib.load(mask).dataobj).astype(np.float64), off)
+    other = next((tmp_path / "tree").rglob("sub-verse011_seg-vert_msk.nii.gz"))
+    flipped = nib.load(other).as_reoriented(np.array([[2, 1], [0, -1], [1, 1]]))
+    scans.save(other, np.asarray(flipped.dataobj), flipped.affine)
+    source = data.source(tmp_path / "tree", scans=str(tmp_path / "table.csv"))
+    rows = {
+        row.case: row
+        for row in read_cases(data.fetch_and_index(data.dataset(sources={"verse19": source}, accept_licence=True)))
+    }
+    assert rows["sub-verse010"].defects == "not_orthonormal"
+    assert rows["sub-verse010"].labels == "L5 L6"
+    assert rows["sub-verse010"].edition == "verse19 verse20"
+    assert rows["sub-verse011"].defects == "mask_axes"
+    assert rows["sub-verse011"].labels == "C1 C2"
+    assert "sub-verse099" not in rows
+
+
+def test_a_header_that_places_image_and_mask_apart_is_refused_with_the_case(tmp_path):
+    """CTSpine1K's "spacing error", whose case nobody named."""
+    trees.ctspine1k(tmp_path / "tree")
+    mask = next((tmp_path / "tree").rglob("liver_3_seg.nii.gz"))
+    scans.save(mask, np.asarray(nib.load(mask).dataobj), np.diag([3.0, 3, 2.5, 1]))
+    spine = {"kind": "ctspine1k", "repository": str(tmp_path / "tree"), "revision": "x", "licence": "CC BY-NC-SA"}
+    full = data.dataset("ctspine1k", sources={"ctspine1k": spine}, accept_licence=True)
+    with pytest.raises(DatasetError, match=r"liver_3: .*expected mask and image on one grid"):
+        data.fetch_and_index(full)
 
 
 def test_ctspine1k(tmp_path):

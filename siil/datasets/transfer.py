@@ -7,10 +7,12 @@ later ones must match it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import logging
 import os
+import shutil
 import time
 import urllib.error
 import urllib.request
@@ -29,6 +31,8 @@ RETRIES = 6
 FIRST_WAIT_S = 2.0
 """Wait before the second attempt; doubles each time."""
 TIMEOUT_S = 60.0
+EVERY_S = 15.0
+"""Between two lines about progress."""
 _BLOCK = 1 << 20
 _RETRIED = (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError)
 
@@ -40,10 +44,10 @@ def download(url: str, target: Path, *, lock: Path) -> Path:
         DatasetError: the server refuses, delivers another file than before, or the disk is full.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    known = _locked(lock).get(url)
-    if not target.is_file():
-        part = target.with_name(target.name + ".part")
-        with _alone(part):
+    known = locked(lock).get(url)
+    part = target.with_name(target.name + ".part")
+    with alone(part):
+        if not target.is_file():
             _attempts(url, part)
             _check_whole(part, url, known, target)
             part.replace(target)
@@ -56,24 +60,31 @@ def download(url: str, target: Path, *, lock: Path) -> Path:
         )
     if not known:
         entry = {"bytes": size, "sha256": digest, "date": time.strftime("%Y-%m-%d", time.gmtime())}
-        files.write_json(lock, _locked(lock) | {url: entry})
+        files.write_json(lock, locked(lock) | {url: entry})
     return target
 
 
 @contextmanager
-def _alone(part: Path) -> Iterator[None]:
-    """Two runs must not write one part: the second one is refused."""
-    with part.with_name(part.name + ".busy").open("w") as stream:
+def alone(path: Path) -> Iterator[None]:
+    """Two runs must not write one file or folder: the second one is refused (DatasetError)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".busy").open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise DatasetError(f"{part}: another run is downloading this file; wait for it") from None
+            raise DatasetError(f"{path}: another run is downloading this; wait for it") from None
         yield
         Path(stream.name).unlink(missing_ok=True)
 
 
-def _locked(lock: Path) -> dict[str, Any]:
-    return json.loads(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
+def locked(lock: Path) -> dict[str, Any]:
+    """What the first download wrote into the lock file; empty before it. Raises DatasetError for a damaged file."""
+    try:
+        return json.loads(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
+    except ValueError:
+        raise DatasetError(
+            f"{lock}: expected JSON, got something else; restore it, or delete it to trust anew"
+        ) from None
 
 
 def _check_whole(part: Path, url: str, known: dict[str, Any] | None, target: Path) -> None:
@@ -90,9 +101,8 @@ def _check_whole(part: Path, url: str, known: dict[str, Any] | None, target: Pat
 
 
 def _attempts(url: str, part: Path) -> None:
-    failed = 0
+    failed, most = 0, part.stat().st_size if part.is_file() else 0
     while True:
-        before = part.stat().st_size if part.is_file() else 0
         try:
             _transfer(url, part)
             return
@@ -107,7 +117,9 @@ def _attempts(url: str, part: Path) -> None:
             problem = error
         except OSError as error:
             raise DatasetError(f"{part}: {one_line(error)}; free some disk space and run fetch again") from None
-        failed = 0 if part.is_file() and part.stat().st_size > before else failed + 1
+        have = part.stat().st_size if part.is_file() else 0
+        failed = 0 if have > most else failed + 1  # only what was never there before is progress
+        most = max(most, have)
         if failed >= RETRIES:
             raise DatasetError(
                 f"{url}: {one_line(problem)} after {RETRIES} attempts; run fetch again, it goes on"
@@ -140,6 +152,9 @@ def _transfer(url: str, part: Path) -> None:
             files.write_json(notes, {"etag": "" if tag.startswith("W/") else tag})
         length = answer.headers.get("Content-Length")
         total = have + int(length) if length else None
+        free = shutil.disk_usage(part.parent).free
+        if total is not None and total - have > free:
+            raise OSError(errno.ENOSPC, f"{(total - have) / 1e9:.1f} GB to come, {free / 1e9:.1f} GB free")
         _copy(answer, part, have=have, total=total, name=url.split("/")[-1])
     if total is not None and part.stat().st_size != total:
         raise ConnectionError(f"cut at {part.stat().st_size} of {total} bytes")
@@ -154,17 +169,17 @@ def _copy(answer: Any, part: Path, *, have: int, total: int | None, name: str) -
             stream.write(block)
             have += len(block)
             now = time.monotonic()
-            if now - last >= 15:
+            if now - last >= EVERY_S:
                 rate = (have - start) / (now - begin)
                 left = f", about {(total - have) / rate:.0f} s left" if total else ""
-                log.info("%s: %.0f MB%s, %.1f MB/s%s", name, have / 1e6, _of(total), rate / 1e6, left)
+                log.info("%s: %.1f MB%s, %.1f MB/s%s", name, have / 1e6, _of(total), rate / 1e6, left)
                 last = now
         stream.flush()
         os.fsync(stream.fileno())
 
 
 def _of(total: int | None) -> str:
-    return f" of {total / 1e6:.0f} MB" if total else ""
+    return f" of {total / 1e6:.1f} MB" if total else ""
 
 
 def one_line(error: BaseException) -> str:

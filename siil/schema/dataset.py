@@ -32,7 +32,7 @@ class Ctspine1kSource(Section):
 
     kind: Literal["ctspine1k"]
     repository: str = Field(description="owner/name on the hub, or a folder on this machine")
-    revision: str = Field(description="commit to pin; checked against the file list")
+    revision: str = Field(description="commit, or a branch whose commit of the first download is pinned")
     licence: str = Field(description="the licence that the user accepts with `dataset.accept_licence`")
 
 

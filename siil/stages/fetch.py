@@ -49,13 +49,11 @@ def fetch(
         else:
             from siil.datasets import download
 
-            accept = config.dataset.accept_licence
+            accept, lock = config.dataset.accept_licence, manifest_path.with_suffix(".lock")
             if isinstance(chosen, VerseSource):
-                paths = download.fetch_verse(
-                    chosen, folder, lock=manifest_path.with_suffix(".lock"), accept_licence=accept
-                )
+                paths = download.fetch_verse(chosen, folder, lock=lock, accept_licence=accept)
             else:
-                paths = download.fetch_ctspine1k(chosen, folder, accept_licence=accept, threads=threads)
+                paths = download.fetch_ctspine1k(chosen, folder, lock=lock, accept_licence=accept, threads=threads)
         manifest.write_manifest(manifest_path, (manifest.entry(path) for path in paths))
     log.info("%s: %d files", source, len(paths))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,7 +24,7 @@ def server(monkeypatch):
     """A loopback server; `plan` holds what the next requests get, `asked` the headers that came."""
     monkeypatch.setattr(transfer, "FIRST_WAIT_S", 0.0)
     monkeypatch.setattr(transfer, "_BLOCK", 50_000)
-    state = SimpleNamespace(content=CONTENT, etag='"one"', plan=[], asked=[], ranges=True)
+    state = SimpleNamespace(content=CONTENT, etag='"one"', plan=[], asked=[], ranges=True, promised=0)
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *args):
@@ -54,7 +54,7 @@ def server(monkeypatch):
             self.send_response(206 if start else 200)
             if start:
                 self.send_header("Content-Range", f"bytes {start}-{len(state.content) - 1}/{len(state.content)}")
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(body) + state.promised))
             self.send_header("ETag", state.etag)
             self.end_headers()
             self.wfile.write(body[: len(body) // 2] if step == "cut" else body)
@@ -146,13 +146,63 @@ def test_a_part_as_long_as_the_file_is_dropped(server, tmp_path):
     assert get(server, tmp_path).read_bytes() == CONTENT
 
 
-def test_a_full_disk_is_one_line(server, tmp_path, monkeypatch):
-    def full(*args, **kwargs):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(transfer, "_copy", full)
-    with pytest.raises(DatasetError, match="No space left on device; free some disk space"):
+def test_a_length_that_never_comes_is_given_up(server, tmp_path):
+    server.promised = 7  # the server names 7 bytes more than it has
+    with pytest.raises(DatasetError, match=r"after 6 attempts; run fetch again"):
         get(server, tmp_path)
+    assert len(server.asked) < 20
+    assert "a.zip" not in left(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_one_line_and_the_next_run_goes_on(server, tmp_path):
+    (tmp_path / "a.zip.part").symlink_to("/dev/full")
+    with pytest.raises(DatasetError, match=r"a\.zip\.part: .*No space left on device; free some disk space"):
+        get(server, tmp_path)
+    assert "a.zip" not in left(tmp_path)
+    (tmp_path / "a.zip.part").unlink()
+    assert get(server, tmp_path).read_bytes() == CONTENT
+
+
+def test_a_file_that_the_disk_has_no_room_for_is_not_begun(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(DatasetError, match=r"0\.0 GB to come, 0\.0 GB free; free some disk space"):
+        get(server, tmp_path)
+    assert "a.zip.part" not in left(tmp_path)
+
+
+def test_progress_says_how_much_how_fast_and_how_long(server, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(transfer, "EVERY_S", 0.0)
+    with caplog.at_level("INFO"):
+        get(server, tmp_path)
+    assert re.search(r"a\.zip: 0\.\d MB of 1\.0 MB, \d+\.\d MB/s, about \d+ s left", caplog.text)
+
+
+def test_a_damaged_lock_is_refused(server, tmp_path):
+    (tmp_path / "lock.json").write_text("{")
+    with pytest.raises(DatasetError, match=r"lock\.json: expected JSON"):
+        get(server, tmp_path)
+
+
+def test_two_runs_at_once_end_with_one_whole_file(server, tmp_path):
+    """Run as two threads: each either has the file or is told that another run is at it."""
+    server.plan = ["cut"] * 4
+    outcomes: list[str] = []
+
+    def once() -> None:
+        try:
+            outcomes.append("done" if get(server, tmp_path).read_bytes() == CONTENT else "wrong")
+        except DatasetError as error:
+            outcomes.append("refused" if "another run" in str(error) else str(error))
+
+    threads = [threading.Thread(target=once) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(outcomes) <= {"done", "refused"}
+    assert "done" in outcomes
+    assert (tmp_path / "a.zip").read_bytes() == CONTENT
 
 
 def test_a_second_run_at_once_is_refused(server, tmp_path):

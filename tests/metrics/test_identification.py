@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -102,3 +106,46 @@ def test_of_equal_shifts_the_smallest_wins_and_no_match_has_none() -> None:
 def test_t13_is_right_or_wrong_but_never_shifted() -> None:
     assert best_shift([Match(28, 28, 0.0), Match(20, 20, 0.0)]) == (0, 2)
     assert best_shift([Match(28, 20, 0.0), Match(28, 20, 0.0)]) == (0, 0)
+
+
+def test_verse_hits_are_those_of_the_definition_read_loop_by_loop() -> None:
+    """The organisers' rule in plain loops over 28 rows with NaN for absent ones, on random columns."""
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        there, found = np.full((2, 29, 3), np.nan)
+        for code in random.choice(np.arange(1, 29), random.integers(1, 15), replace=False):
+            there[code] = random.normal((15.0 * code, 0, 0), 3)
+            if random.random() < 0.9:
+                found[code] = there[code + random.integers(-1, 2) if 2 < code < 27 else code] + random.normal(0, 8, 3)
+        hits = set()
+        for i in range(1, 29):
+            if np.isnan(there[i]).any() or np.isnan(found[i]).any():
+                continue
+            nearest, best = 0, np.inf
+            for j in range(1, 29):
+                if np.isnan(there[j]).any() or np.isnan(found[j]).any():
+                    continue  # a label on one side alone has left the matrix
+                distance = float(np.sqrt(((found[i] - there[j]) ** 2).sum()))
+                if distance < best:
+                    nearest, best = j, distance
+            if nearest == i and best <= 20:
+                hits.add(i)
+        sides = ({i: side[i] for i in range(1, 29) if not np.isnan(side[i]).any()} for side in (there, found))
+        assert verse_hits(*sides) == hits
+
+
+def test_body_centres_lie_far_from_mask_centres_so_the_two_must_not_be_mixed(real_data: Path) -> None:
+    """VerSe's JSON centroids against the centres of mass of the same scan's mask: most of the 20 mm gate is gone."""
+    folder = real_data / "verse-labels/dataset-verse19training/derivatives/sub-verse004"
+    image = nib.load(folder / "sub-verse004_seg-vert_msk.nii.gz")
+    labels = np.rint(np.asarray(image.dataobj)).astype(np.uint8)
+    listed = json.loads((folder / "sub-verse004_seg-subreg_ctd.json").read_text())
+    assert nib.aff2axcodes(image.affine) == tuple(listed[0]["direction"])
+    apart_mm = []
+    for item in listed[1:]:
+        body = np.array([item[axis] for axis in "XYZ"])
+        assert labels[tuple(np.round(body).astype(int))] == item["label"]
+        mass = np.argwhere(labels == item["label"]).mean(axis=0)
+        apart_mm.append(float(np.linalg.norm((body - mass) * image.header.get_zooms())))
+    assert np.mean(apart_mm) == pytest.approx(11.5, abs=0.1)
+    assert min(apart_mm) > 9

@@ -164,6 +164,29 @@ def test_headers_and_types_of_the_release_are_read_and_said(tmp_path, caplog):
     assert "sub-verse099" not in rows
 
 
+def test_the_release_s_own_masks_become_rows(real_data, tmp_path):
+    """Two masks of VerSe 2019 in its tree; a CT is made for each, on its grid."""
+    for part, patient in (("training", "sub-verse004"), ("validation", "sub-verse010")):
+        root = f"dataset-verse19{part}"
+        for path in (real_data / "verse-labels" / root / "derivatives" / patient).iterdir():
+            target = tmp_path / "tree" / root / "derivatives" / patient / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+        image = nib.load(target.with_name(f"{patient}_seg-vert_msk.nii.gz"))
+        hu = np.where(np.asarray(image.dataobj) > 0, 300, -60).astype(np.int16)
+        hu[:3] = -1000
+        scans.save(tmp_path / "tree" / root / "rawdata" / patient / f"{patient}_ct.nii.gz", hu, image.affine)
+    full = data.dataset(sources={"verse19": data.source(tmp_path / "tree")}, accept_licence=True)
+    rows = {row.case: row for row in read_cases(data.fetch_and_index(full))}
+    first = rows["sub-verse004"]
+    assert (first.orientation, first.spacing_mm, first.size_vox) == ("PIR", "1 1 2", "161 338 61")
+    assert (first.split, rows["sub-verse010"].split) == ("training", "validation")
+    assert first.labels == "T9 T10 T11 T12 L1 L2 L3 L4 L5"
+    assert rows["sub-verse010"].labels == "L1 L2 L3 L4 L5"
+    assert first.defects == ""
+    assert first.centroids.endswith("sub-verse004_seg-subreg_ctd.json")
+
+
 def test_a_header_that_places_image_and_mask_apart_is_refused_with_the_case(tmp_path):
     """CTSpine1K's "spacing error", whose case nobody named."""
     trees.ctspine1k(tmp_path / "tree")

@@ -83,6 +83,12 @@ def test_four_tools_with_the_same_maps_have_the_same_numbers_in_one_table(folder
     assert json.loads((folders / "out/run.json").read_text())["stage"] == "score"
 
 
+def test_centroid_files_are_never_read_centres_are_those_of_the_masks(folders):
+    for path in list(folders.rglob("*.nii.gz")):
+        path.with_name(f"{path.name.split('_seg')[0]}_seg-subreg_ctd.json").write_text("not even JSON")
+    assert run(folders, "verse")["d_mean_mm"].tolist() == pytest.approx([3.0, 3.0])
+
+
 def test_a_mask_without_a_map_counts_as_missed_and_a_map_without_a_mask_is_left_out(folders, caplog):
     (folders / "verse/sub-b_seg.nii.gz").rename(folders / "verse/sub-c_seg.nii.gz")
     found = run(folders, "verse")

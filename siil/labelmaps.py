@@ -31,7 +31,7 @@ from siil.volume import read_volume
 CODES = ("verse", "totalsegmentator", "spineps", "nnunet")
 _STRUCTURE = re.compile(r"vertebrae_([CTL]\d+)")
 _ENDS = re.compile(r"(_seg-vert_msk|_mod-[a-z0-9]+|_seg|_msk|_mask|_label|_ct|_0000)$")
-_OTHER = re.compile(r"(_ct|_work|_raw)$|_seg-spine|subreg")
+_OTHER = re.compile(r"(_work|_raw)$|_seg-spine|subreg")
 _HIGHEST = 999
 _IMAGES = {"rawdata", "img", "volumes", "imagesTr", "imagesTs"}
 
@@ -76,8 +76,8 @@ def _named(path: Path) -> dict[int, int]:
 def find(folder: Path) -> dict[str, tuple[Path, ...]]:
     """Case -> its label map in a folder of any depth, or its files of one structure each (TotalSegmentator).
 
-    A case is the file's name without the ends that tools add (`_seg`, `_seg-vert_msk`, `_ct`, …). CTs, sub-region maps
-    and this package's `_work` and `_raw` are passed over.
+    A case is the file's name without the ends that tools add (`_seg`, `_seg-vert_msk`, `_ct`, …). Folders of images,
+    sub-region maps and this package's `_work` and `_raw` are passed over, and `a_ct` where there is `a_seg`.
 
     Raises:
         DatasetError: no such folder, no label map, or two for one case.
@@ -98,6 +98,8 @@ def find(folder: Path) -> dict[str, tuple[Path, ...]]:
         if _OTHER.search(stem(path.name)):
             continue
         case = case_of(path.name)
+        if case in found and found[case][0].parent == path.parent and _is_ct(found[case][0]):
+            del found[case]  # the scan itself, which came first
         if case in found:
             raise DatasetError(f"{path}: expected one label map of {case}, got {found[case][0]} too; remove one")
         found[case] = (path,)
@@ -107,6 +109,10 @@ def find(folder: Path) -> dict[str, tuple[Path, ...]]:
     if not found:
         raise DatasetError(f"{folder}: expected label maps (*.nii.gz), got none; check the path")
     return found
+
+
+def _is_ct(path: Path) -> bool:
+    return stem(path.name).endswith("_ct")
 
 
 def _of_structures(folder: Path) -> str:

@@ -98,6 +98,7 @@ def test_one_file_per_structure_becomes_one_map(tmp_path):
         "derivatives/sub-a/sub-a_dir-ax_seg-vert_msk",
         "derivatives_seg/sub-a_dir-ax_mod-ct_seg-vert_msk",
         "sub-a_dir-ax_ct_seg",
+        "sub-a_dir-ax_ct",
         "sub-a_dir-ax_seg",
         "sub-a_dir-ax_0000",
         "sub-a_dir-ax",
@@ -114,6 +115,12 @@ def test_images_sub_region_maps_and_our_own_side_products_are_passed_over(tmp_pa
                  "sub-a_mod-ct_seg-spine_msk", "img/sub-a", ".tmp/sub-a"):  # fmt: skip
         save(tmp_path / f"{name}.nii.gz", [1])
     assert labelmaps.find(tmp_path) == {"sub-a": (kept,)}
+
+
+def test_the_scan_beside_its_map_is_not_taken_for_one(tmp_path):
+    save(tmp_path / "a_ct.nii.gz", [1])
+    kept = save(tmp_path / "a_seg.nii.gz", [1])
+    assert labelmaps.find(tmp_path) == {"a": (kept,)}
 
 
 def test_dotted_names_are_as_in_case_ids(tmp_path):

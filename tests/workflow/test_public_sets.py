@@ -91,21 +91,21 @@ def test_nothing_is_asked_for_before_the_licence_is_accepted(public):
 
 
 @pytest.mark.parametrize("experiment", CASES)
-def test_one_command_leads_from_the_hosts_to_the_tables(experiment, public):
+def test_the_plan_is_whole_once_indexed_and_one_command_leads_to_the_tables(experiment, public):
     checkout, _ = public
     models = 5 if experiment == "verse19" else 1
     config = (*sizes(models), *([MODELS] if models > 1 else []))
-    checkout.snakemake("all_split", experiment=experiment, config=config)
-    for part, count in CASES[experiment].items():
-        lists = (checkout.folder / f"data/{experiment}/folds/0/{part}.txt").read_text(encoding="utf-8").split()
-        assert len(lists) == count, part
+    checkout.snakemake("all_index", experiment=experiment, config=config)
     total, tested = sum(CASES[experiment].values()), CASES[experiment]["testing"]
     planned = plan(checkout, experiment, config)
     assert planned == {
-        "preprocess": total, "pap": total, "train": models, "test": models * tested, "evaluate": models * tested,
-        "aggregate": 1, "tables": 1, "figures": 1, "report": 1,
+        "preprocess": total, "pap": total, "split": 1, "train": models, "test": models * tested,
+        "evaluate": models * tested, "aggregate": 1, "tables": 1, "figures": 1, "report": 1,
     }  # fmt: skip
     checkout.snakemake("all_tables", experiment=experiment, config=config)
+    for part, count in CASES[experiment].items():
+        lists = (checkout.folder / f"data/{experiment}/folds/0/{part}.txt").read_text(encoding="utf-8").split()
+        assert len(lists) == count, part
     tables = checkout.folder / "results" / experiment / "tables"
     for name in ("comparison", "paired", "ablation", "per_vertebra", "per_region"):
         for kind in ("csv", "md", "tex"):

@@ -102,8 +102,23 @@ def listed(fold, part):
     at a job when the checkpoint that it waits for ran, not when that one turned out to need no run.
     """
     indexed()
+    path = Path(f"{DATA}/folds/{fold}/{part}.txt")
+    if workflow.dryrun and not path.is_file():
+        return planned()[int(fold)][
+            part
+        ]  # so that a plan is whole as soon as the cases are known
     checkpoints.split.get(dataset=DATASET)
-    return Path(f"{DATA}/folds/{fold}/{part}.txt").read_text(encoding="utf-8").split()
+    return path.read_text(encoding="utf-8").split()
+
+
+@functools.cache
+def planned():
+    """The lists that `split` will write, by fold and part."""
+    from siil import folds
+
+    settings, rare = CONFIG.dataset.split, CONFIG.dataset.pap.rare
+    made = folds.make_folds(list(cases().values()), settings=settings, rare=rare)
+    return [{part: getattr(fold, part) for part in folds.LISTS} for fold in made]
 
 
 def raw(column):

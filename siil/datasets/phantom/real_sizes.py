@@ -71,8 +71,8 @@ def phantom_sizes(seeds: Iterable[int]) -> Sizes:
         corners = [bounds(level) for level in patient.levels]
         low = np.min([c[0] for c in corners], axis=0) - 3
         high = np.max([c[1] for c in corners], axis=0) + 3
-        shape = tuple(int(v / VOXEL_MM) for v in (high - low)[::-1])
-        canvas = Canvas(shape=shape, spacing_mm=(VOXEL_MM,) * 3, origin_mm=low)
+        x, y, z = (int(v / VOXEL_MM) for v in high - low)
+        canvas = Canvas(shape=(z, y, x), spacing_mm=(VOXEL_MM,) * 3, origin_mm=low)
         for name, values in measure(label(canvas, solids(canvas, patient))[0]).items():
             sizes[name].append(values)
     return sizes

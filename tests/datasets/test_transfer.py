@@ -93,6 +93,14 @@ def test_a_cut_connection_goes_on_where_it_was(server, tmp_path):
     assert int(server.asked[2].removeprefix("bytes=").rstrip("-")) > half
 
 
+def test_what_a_killed_run_left_is_gone_on_with(server, tmp_path):
+    (tmp_path / "a.zip.part").write_bytes(CONTENT[:1000])
+    (tmp_path / "a.zip.part.json").write_text(json.dumps({"etag": server.etag}))
+    (tmp_path / "a.zip.part.busy").touch()  # its lock died with it
+    assert get(server, tmp_path).read_bytes() == CONTENT
+    assert server.asked == ["bytes=1000-"]
+
+
 def test_a_file_that_changed_between_two_parts_is_loaded_anew(server, tmp_path):
     (tmp_path / "a.zip.part").write_bytes(CONTENT[:1000])
     (tmp_path / "a.zip.part.json").write_text('{"etag": "\\"old\\""}')

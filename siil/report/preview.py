@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from siil import files
 from siil.anatomy import BY_NAME, CLASSES, codes_to_indices
 from siil.grid import Volume
-from siil.inference.sequence import span
+from siil.inference.enumeration import span
 from siil.inference.vertebrae import Finding
 from siil.report import planes
 from siil.report.style import DPI, MUTED, blank, styled, vertebra_colour, vertebra_map

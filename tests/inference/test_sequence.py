@@ -12,9 +12,10 @@ from scipy import ndimage
 from siil import config
 from siil.anatomy import BY_INDEX, BY_NAME, CLASSES
 from siil.inference.assign import assign, one_component_each
+from siil.inference.enumeration import span
 from siil.inference.evidence import gather_evidence
 from siil.inference.fuse import raw_labels
-from siil.inference.sequence import build_lattice, decode_sequence, disc_evidence, span
+from siil.inference.sequence import build_lattice, decode_sequence, disc_evidence
 from tests.inference import spines
 from tests.inference.test_centreline import with_bone
 

@@ -86,7 +86,7 @@ def scan_facts(prediction: Prediction, *, name: str) -> dict[str, Any]:
         "uncertain": sequence.uncertain,
         "reason": sequence.reason,
         "margin": None if sequence.margin is None else round(sequence.margin, 3),
-        "runner_up": span(rivals[0].names) if rivals else None,
+        "runner_up": f"{span(rivals[0].names)} ({', '.join(rivals[0].changes)})" if rivals else None,
         "rivals": [_rival(rival, sequence.candidates[0]) for rival in rivals],
         "renamed": round(sequence.renamed, 3),
         "patient_scale": round(sequence.scale, 3),

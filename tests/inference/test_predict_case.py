@@ -173,7 +173,8 @@ def test_facts_name_the_enumeration_its_rivals_and_the_margin():
     assert facts["enumeration"] == "T12-L3"
     assert facts["uncertain"] is False
     assert facts["rivals"][0]["behind"] == pytest.approx(facts["margin"])
-    assert facts["runner_up"] == facts["rivals"][0]["enumeration"]
+    first = facts["rivals"][0]
+    assert facts["runner_up"] == f"{first['enumeration']} ({', '.join(first['changes'])})"
     for rival in facts["rivals"]:
         assert sum(rival["why"].values()) == pytest.approx(rival["behind"], abs=0.01)
     assert facts["rivals"][0]["why"]["network"] > 0

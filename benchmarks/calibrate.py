@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.label_table import one_row_per_scan, vertebra_rows
+from benchmarks.reliability import reliability_figure
 from siil import config as configuration
 from siil.errors import SiilError
 from siil.inference.calibration import (
@@ -29,7 +30,6 @@ from siil.inference.calibration import (
     fit_margin,
     limit,
 )
-from siil.report.reliability import reliability_figure
 from siil.report.style import save
 
 _COLUMNS = {"names": "work_names_right", "all": "work_all_right"}

@@ -11,8 +11,8 @@ import pytest
 from matplotlib.text import Text
 
 from benchmarks import growth
+from benchmarks.growth import growth_figure
 from siil.errors import DatasetError
-from siil.report.growth import growth_figure
 
 RUNS = pd.DataFrame(
     [

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
+from benchmarks.reliability import reliability_figure
 from siil.inference.calibration import Curve
-from siil.report.reliability import reliability_figure
 
 
 def test_both_panels_show_every_set_with_its_error() -> None:

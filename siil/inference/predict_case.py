@@ -18,6 +18,7 @@ from siil.inference import vertebrae
 from siil.inference.assign import assign, one_component_each
 from siil.inference.calibration import Curve, calibrated
 from siil.inference.centreline import Centreline
+from siil.inference.device import usable_precision
 from siil.inference.enumeration import EMPTY, Enumeration, Sequence
 from siil.inference.fuse import raw_labels
 from siil.inference.hanging import add_hanging
@@ -76,7 +77,9 @@ def predict_case(
         device: where the windows are computed.
         laps: told when the network is done and when the labels are.
     """
-    from siil.inference.sliding_window import slide  # torch comes with it
+    import torch
+
+    from siil.inference.sliding_window import slide
 
     laps = laps or Laps()
 
@@ -86,7 +89,7 @@ def predict_case(
         patch_vox=weights.patch_vox,
         inference=inference,
         device=device,
-        precision=inference.precision,
+        precision=usable_precision(inference.precision, torch.device(device).type),
         activation=weights.model.vertebrae_activation,
         flip=inference.flip,
     )

@@ -42,6 +42,7 @@ def train(
     A killed run goes on from OUTPUT/last.ckpt when it is called again, and ends as if it had not been interrupted.
     Curves for TensorBoard are in OUTPUT/tensorboard. Research use only, not a medical device.
     """
+    from siil.inference.device import usable_precision
     from siil.training.case_store import CaseStore
     from siil.training.device import device_name, make_fabric, peak_memory_mb
     from siil.training.start import start_network
@@ -60,7 +61,8 @@ def train(
         digest = _digest({"names": names} | {key: entry[key] for key in ("config", "code", "inputs")})
         progress = _fit(config, fabric=fabric, network=network, store=store, names=names, output=output, digest=digest)
         entry["device"], entry["peak_memory_mb"] = device_name(fabric), peak_memory_mb(fabric)
-        entry |= facts(progress, network, precision=settings.precision)
+        precision = usable_precision(settings.precision, fabric.device.type)
+        entry |= facts(progress, network, precision=precision)
         _save(config, network, progress, path=output / "weights.safetensors", code=entry["code"])
     log.info("best epoch %d: dice %.3f per vertebra on validation cases", progress.best_epoch, progress.best_score)
 
@@ -95,6 +97,7 @@ def _fit(
     config: Config, *, fabric: Fabric, network: Network, store: CaseStore, names: Names, output: Path, digest: str
 ) -> Progress:
     """Build everything that the loop wants from the configuration, and run it."""
+    from siil.inference.device import usable_precision
     from siil.losses.total import total_loss
     from siil.training.checkpoint import Checkpoint
     from siil.training.engine import fit
@@ -115,7 +118,7 @@ def _fit(
         fabric=fabric,
         inference=config.inference,
         activation=activation,
-        precision=settings.precision,
+        precision=usable_precision(settings.precision, fabric.device.type),
         **common,
     )
     return fit(

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 import sys
 
 import torch
 
 from siil.errors import ConfigError
-from siil.inference.device import pick_device
+from siil.inference.device import pick_device, usable_precision
 from siil.training.fabric import Fabric
+
+log = logging.getLogger(__name__)
 
 
 def make_fabric(device: str, *, precision: str) -> Fabric:
-    """Fabric for `auto` (the GPU when there is one), `cpu` or `cuda`, launched. Raises ConfigError for others."""
+    """Fabric for `auto` (the GPU when there is one), `cpu` or `cuda`, launched, in a precision that the device has.
+
+    Raises:
+        ConfigError: another device, or a precision that only GPUs have.
+    """
     chosen = pick_device(device)
     if chosen == "cpu" and precision == "16-mixed":
         raise ConfigError("train.precision 16-mixed needs a GPU; use bf16-mixed or 32-true on the CPU")
-    fabric = Fabric(accelerator=chosen, devices=1, precision=precision)  # type: ignore[arg-type]
+    usable = usable_precision(precision, chosen)
+    if usable != precision:
+        log.info("this processor does not compute in bfloat16: %s instead of %s", usable, precision)
+    fabric = Fabric(accelerator=chosen, devices=1, precision=usable)  # type: ignore[arg-type]
     fabric.launch()
     return fabric
 

@@ -118,6 +118,18 @@ def test_folders_without_a_scan_and_seeds_of_the_training_are_refused(tmp_path):
         of_seeds(recipe, range(10499, 10501), PREPROCESS)
 
 
+def test_real_scans_bring_their_truth_onto_the_working_grid(real_data):
+    names = {}
+    for subject in of_folder(real_data, PREPROCESS):
+        scan = subject.load()
+        assert scan.image.grid == scan.truth.grid == scan.geometry.working
+        assert scan.native.grid == scan.geometry.source
+        names[subject.name] = {int(code) for code in np.unique(scan.truth.array) if code}
+    assert names["ts-example-ct"] == {18, 19, 20, 21, 22, 23, 24}  # S1 is no vertebra
+    assert names["ts-dicom"] == {18, 19}
+    assert names["tptbox-ct"] == {21, 22, 23}
+
+
 @pytest.mark.slow
 def test_a_phantom_drawn_anew_is_the_one_of_its_seed():
     recipe = CONFIG.dataset.sources["phantom_full"].recipe

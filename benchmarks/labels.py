@@ -40,6 +40,7 @@ from siil.metrics.case import score_case
 from siil.model.weights import load_network
 from siil.progress import track
 from siil.report.overlays import Picture, worst_cases
+from siil.report.preview import preview, write_preview
 from siil.report.results import Scan
 from siil.report.style import save
 from siil.undo import SoftMap, undo_soft
@@ -129,8 +130,8 @@ def _same(path: Path, about: dict[str, Any], what: str) -> None:
     files.write_json(path, about)
 
 
-def run(subjects: list[Subject], reader: Reader, output: Path) -> None:
-    """Measure what is not there yet."""
+def run(subjects: list[Subject], reader: Reader, output: Path, *, sheets: bool = False) -> None:
+    """Measure what is not there yet; with `sheets`, draw each scan as `siil predict` does."""
     waiting = [subject for subject in subjects if not (output / "scans" / f"{subject.name}.tsv").is_file()]
     done = len(subjects) - len(waiting)
     for subject in track(waiting, description="labels", total=len(subjects), start=done):
@@ -141,6 +142,11 @@ def run(subjects: list[Subject], reader: Reader, output: Path) -> None:
                 temporary, ct_hu=scan.image.array, truth=scan.truth.array, prediction=found.work.array,
                 spacing_mm=scan.image.grid.spacing_mm[0],
             )  # fmt: skip
+        if sheets:
+            why = found.sequence.reason if found.sequence.uncertain else ""
+            about = {"title": f"{subject.name} {subject.field}", "warning": why, "centreline": found.centreline}
+            sheet = preview(scan.image, found.work.array, found.findings, **about)
+            write_preview(output / "sheets" / f"{subject.name}.png", sheet)
         files.write_text(output / "scans" / f"{subject.name}.tsv", rows.to_text(measure(found, scan, subject)))
 
 
@@ -184,6 +190,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="phantoms at most; real scans are always all taken")
     parser.add_argument("--network", type=Path, help="where the network's answers are kept (OUT/network)")
     parser.add_argument("--gallery", type=int, default=12, metavar="N", help="scans in the picture of the worst")
+    parser.add_argument("--sheets", action="store_true", help="a sheet per scan too, OUT/sheets/NAME.png")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--output", type=Path, required=True, metavar="OUT")
     options = parser.parse_args()
@@ -195,7 +202,7 @@ def main() -> None:
             reader = Reader(options.weights, config, options.network or options.output / "network", options.device)
             about = {"weights": files.sha256(options.weights), "inference": config.inference.model_dump(mode="json")}
             _same(options.output / "measured.json", about, "scans measured with other weights or settings")
-            run(_subjects(options, config, reader), reader, options.output)
+            run(_subjects(options, config, reader), reader, options.output, sheets=options.sheets)
         scans = one_row_per_scan(options.output / "scans")
     except SiilError as error:
         raise SystemExit(f"ERROR: {error}") from None

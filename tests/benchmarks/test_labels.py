@@ -74,7 +74,9 @@ def test_other_settings_of_the_decoding_need_no_network_but_another_folder(monke
     with pytest.raises(SystemExit, match=r"ERROR: .*a: holds scans measured with other weights or settings"):
         measure(monkeypatch, *words, "--output", str(tmp_path / "a"), "--set", "inference.decode.disc_weight=0")
     flagged = ("--set", "inference.decode.uncertain_margin=1000")
-    measure(monkeypatch, *words, "--output", str(tmp_path / "b"), *flagged)
+    measure(monkeypatch, *words, "--output", str(tmp_path / "b"), "--sheets", *flagged)
+    assert (tmp_path / "b/sheets/one.png").is_file()
+    assert not (tmp_path / "a/sheets").exists()
     assert calls == ["x"]
     one, two = (pd.read_csv(tmp_path / side / "scans.tsv", sep="\t").iloc[0] for side in "ab")
     assert (one["flagged"], two["flagged"]) == (False, True)

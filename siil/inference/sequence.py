@@ -4,7 +4,8 @@ posterior -> centreline -> evidence per cross-section -> explicit-duration Viter
 anatomical durations for a range of patient scales, priors for T13, L6 and a missing T12, cut vertebrae at the scan's
 ends and nothing beyond C1 and the sacrum -> intervals, rivals and their scores. inference/assign.py then gives each
 voxel its label. An enumeration is a rival if the middle of some well-visible vertebra carries another label in it; the
-margin is the difference of the scores, and a small one is reported as uncertain.
+margin is the difference of the scores, and a small one is reported as uncertain. A cut vertebra counts too where the
+network alone calls it by another name.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _SCALES = 1.06 ** np.arange(-5, 6)
 """Patients from 0.75 to 1.34 times the average adult."""
 _LONGEST_MM = 64.0
 _RIVALS = 4
+_LEAST_MM = 4.0
+"""Shorter parts of a vertebra at the border are slivers, whose cross-sections are mostly their neighbour's."""
 
 
 def decode_sequence(
@@ -98,7 +101,9 @@ def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
     visible = [n for n, level in enumerate(levels) if level.stop_mm - level.start_mm > 0.6 * level.expected_mm]
     visible = visible or [int(np.argmax([level.stop_mm - level.start_mm for level in levels]))]
     best = lattice.best()
-    rivals = _rivals(lattice, [(intervals[n], through[n]) for n in visible])
+    # a cut end may be too short to outweigh the prior of a rare anatomy: where the network says otherwise, it counts
+    judged = [n for n, level in enumerate(levels) if n in visible or _overruled(level)]
+    rivals = _rivals(lattice, [(intervals[n], through[n]) for n in judged])
     margin = max(0.0, best - rivals[0].score) if rivals else None
     renamed = sum(levels[n].network != levels[n].index for n in visible) / len(visible)
     reason = doubt(margin=margin, renamed=renamed, rivals=rivals, decode=decode)
@@ -114,6 +119,10 @@ def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
         above=intervals[0].start > 0,
         below=intervals[-1].stop < lattice.bins,
     )
+
+
+def _overruled(level: Level) -> bool:
+    return level.network != level.index and level.stop_mm - level.start_mm >= _LEAST_MM
 
 
 def _level(interval: Interval, through: Through, scale: int, bins: int, evidence: Evidence) -> Level:

@@ -15,9 +15,9 @@ import cc3d
 import numpy as np
 
 from siil.anatomy import CLASSES
+from siil.inference.enumeration import Level, Sequence
 from siil.inference.evidence import STEP_MM, Evidence
 from siil.inference.posterior import Posterior
-from siil.inference.sequence import Level, Sequence
 
 _FLOOR = 0.01
 _HANGS_MM = 10.0

@@ -12,9 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from siil.anatomy import BY_NAME
+from siil.inference.enumeration import Level, Sequence
 from siil.inference.evidence import Evidence
 from siil.inference.posterior import Posterior
-from siil.inference.sequence import Level, Sequence
 
 _REACH_MM = 25.0
 _LEAST_MM3 = 500.0

@@ -5,6 +5,8 @@ Used by the stages `test` and `predict`. Every file is written atomically. docs/
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,9 @@ import pandas as pd
 from siil import files
 from siil.anatomy import BY_INDEX
 from siil.grid import Volume
+from siil.inference.enumeration import Enumeration, span
 from siil.inference.posterior import Posterior
 from siil.inference.predict_case import Prediction
-from siil.inference.sequence import Enumeration, span
 from siil.inference.vertebrae import Finding
 from siil.provenance import RESEARCH_USE
 from siil.volume import write_volume
@@ -73,7 +75,6 @@ def scan_facts(prediction: Prediction, *, name: str) -> dict[str, Any]:
     names = [finding.name for finding in findings]
     decoded = [BY_INDEX[level.index].name for level in sequence.levels]
     inner = decoded[decoded.index(names[0]) : decoded.index(names[-1]) + 1] if names and decoded else []
-    best = sequence.candidates[0].score if sequence.candidates else 0.0
     rivals = sequence.candidates[1:]
     return {
         "notice": RESEARCH_USE,
@@ -85,16 +86,19 @@ def scan_facts(prediction: Prediction, *, name: str) -> dict[str, Any]:
         "uncertain": sequence.uncertain,
         "reason": sequence.reason,
         "margin": None if sequence.margin is None else round(sequence.margin, 3),
-        "runner_up": span(rivals[0].names) if rivals else None,
-        "rivals": [_rival(rival, best) for rival in rivals],
+        "runner_up": f"{span(rivals[0].names)} ({', '.join(rivals[0].changes)})" if rivals else None,
+        "rivals": [_rival(rival, sequence.candidates[0]) for rival in rivals],
+        "renamed": round(sequence.renamed, 3),
         "patient_scale": round(sequence.scale, 3),
         "unseen": [label for label in inner if label not in names],
+        "details": json.loads(vertebra_table(findings).to_json(orient="records")),  # NaN becomes null
     }
 
 
-def _rival(rival: Enumeration, best: float) -> dict[str, Any]:
-    behind = round(best - rival.score, 3)
-    return {"enumeration": span(rival.names), "behind": behind, "changes": list(rival.changes)}
+def _rival(rival: Enumeration, best: Enumeration) -> dict[str, Any]:
+    why = {name: round(value, 3) for name, value in asdict(best.parts - rival.parts).items()}
+    behind = round(best.score - rival.score, 3)
+    return {"enumeration": span(rival.names), "behind": behind, "changes": list(rival.changes), "why": why}
 
 
 def write_reading(prediction: Prediction, folder: Path, *, name: str) -> list[Path]:

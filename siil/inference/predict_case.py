@@ -16,12 +16,14 @@ from siil.geometry import Geometry
 from siil.grid import Volume
 from siil.inference import vertebrae
 from siil.inference.assign import assign, one_component_each
+from siil.inference.calibration import Curve, calibrated
 from siil.inference.centreline import Centreline
 from siil.inference.device import usable_precision
+from siil.inference.enumeration import EMPTY, Enumeration, Sequence
 from siil.inference.fuse import raw_labels
 from siil.inference.hanging import add_hanging
 from siil.inference.posterior import Posterior
-from siil.inference.sequence import EMPTY, Enumeration, Sequence, decode_sequence
+from siil.inference.sequence import decode_sequence
 from siil.inference.soft_maps import soft_maps
 from siil.inference.vertebrae import Finding
 from siil.preprocess import normalise
@@ -106,7 +108,8 @@ def interpret(posterior: Posterior, image: Volume, geometry: Geometry, *, infere
     levels = {level.index: level for level in sequence.levels if level.index in present}
     confidences = vertebrae.mask_confidences(posterior, labels)
     if inference.decode.enabled:
-        confidences = {index: level.confidence for index, level in levels.items()}
+        curve = Curve(inference.decode.confidence_slope, inference.decode.confidence_offset)
+        confidences = {index: calibrated(level.confidence, curve) for index, level in levels.items()}
     seg = undo_soft(soft_maps(posterior, labels, threshold=inference.spine_threshold), geometry)
     findings = vertebrae.measure(
         seg,
@@ -135,7 +138,7 @@ def decode_labels(
     if not inference.decode.enabled:
         labels = one_component_each(raw, min_voxels=least)
         names = tuple(BY_INDEX[k].name for k in np.unique(labels).tolist() if k)
-        bare = Sequence((), (Enumeration(names, 0.0),), None, False, "decoding is switched off", 1.0, False, False)
+        bare = Sequence((), (Enumeration(names, 0.0),), None, 0.0, False, "decoding is switched off", 1.0, False, False)
         return labels, bare, None
     sequence, centreline, evidence = decode_sequence(posterior, spacing_mm=spacing_mm, decode=inference.decode)
     if evidence is None or not sequence.levels:

@@ -4,21 +4,22 @@ posterior -> centreline -> evidence per cross-section -> explicit-duration Viter
 anatomical durations for a range of patient scales, priors for T13, L6 and a missing T12, cut vertebrae at the scan's
 ends and nothing beyond C1 and the sacrum -> intervals, rivals and their scores. inference/assign.py then gives each
 voxel its label. An enumeration is a rival if the middle of some well-visible vertebra carries another label in it; the
-margin is the difference of the scores, and a small one is reported as uncertain.
+margin is the difference of the scores, and a small one is reported as uncertain. A cut vertebra counts too where the
+network alone calls it by another name.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import ndimage, special
 
-from siil.anatomy import BY_INDEX, BY_NAME, VERTEBRAE
+from siil.anatomy import BY_INDEX, VERTEBRAE
 from siil.inference.centreline import Centreline, find_centreline
+from siil.inference.enumeration import EMPTY, Enumeration, Level, Sequence, doubt
 from siil.inference.evidence import STEP_MM, Evidence, gather_evidence
 from siil.inference.morphometry import PITCH_MM
 from siil.inference.posterior import Posterior
+from siil.inference.reasons import parts
 from siil.inference.viterbi import NEVER, Chain, Interval, Lattice, Through
 from siil.schema.inference import Decode
 
@@ -26,57 +27,8 @@ _SCALES = 1.06 ** np.arange(-5, 6)
 """Patients from 0.75 to 1.34 times the average adult."""
 _LONGEST_MM = 64.0
 _RIVALS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """One vertebra of the decoded sequence.
-
-    index: internal index. start_mm, stop_mm: its part of the centreline. confidence: 0 to 1, against all other labels
-    and against none at its middle. cut: its part ends at the scan's border, shorter than it should be.
-    expected_mm: its pitch in this patient. network: the index that the network alone says most.
-    """
-
-    index: int
-    start_mm: float
-    stop_mm: float
-    confidence: float
-    cut: bool
-    expected_mm: float
-    network: int
-
-
-@dataclass(frozen=True, slots=True)
-class Enumeration:
-    """One way to name the vertebrae of the scan.
-
-    names: from the head down. score: in nats. changes: for a rival, which vertebrae of the best one it calls what.
-    """
-
-    names: tuple[str, ...]
-    score: float
-    changes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    """The decoded sequence. levels from the head down; candidates[0] is it, then its rivals, best first.
-
-    margin: nats to the best rival, None without one. uncertain, reason: what the user is told. scale: patient's size.
-    above, below: there is nothing (or no vertebra) before the first, after the last level.
-    """
-
-    levels: tuple[Level, ...]
-    candidates: tuple[Enumeration, ...]
-    margin: float | None
-    uncertain: bool
-    reason: str
-    scale: float
-    above: bool
-    below: bool
-
-
-EMPTY = Sequence((), (), None, True, "no vertebra was found", 1.0, True, True)
+_LEAST_MM = 4.0
+"""Shorter parts of a vertebra at the border are slivers, whose cross-sections are mostly their neighbour's."""
 
 
 def decode_sequence(
@@ -149,13 +101,18 @@ def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
     visible = [n for n, level in enumerate(levels) if level.stop_mm - level.start_mm > 0.6 * level.expected_mm]
     visible = visible or [int(np.argmax([level.stop_mm - level.start_mm for level in levels]))]
     best = lattice.best()
-    rivals = _rivals(lattice, [(intervals[n], through[n]) for n in visible])
+    # a cut end may be too short to outweigh the prior of a rare anatomy: where the network says otherwise, it counts
+    judged = [n for n, level in enumerate(levels) if n in visible or _overruled(level)]
+    rivals = _rivals(lattice, [(intervals[n], through[n]) for n in judged])
     margin = max(0.0, best - rivals[0].score) if rivals else None
-    reason = _doubt(margin, rivals, [levels[n] for n in visible], decode)
+    renamed = sum(levels[n].network != levels[n].index for n in visible) / len(visible)
+    reason = doubt(margin=margin, renamed=renamed, rivals=rivals, decode=decode)
+    answer = Enumeration(_names(intervals, lattice.bins), best, parts=parts(lattice, intervals, scale))
     return Sequence(
         levels=levels,
-        candidates=(Enumeration(_names(intervals, lattice.bins), best), *rivals),
+        candidates=(answer, *rivals),
         margin=margin,
+        renamed=renamed,
         uncertain=bool(reason),
         reason=reason,
         scale=float(_SCALES[scale]),
@@ -164,14 +121,8 @@ def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
     )
 
 
-def _doubt(margin: float | None, rivals: tuple[Enumeration, ...], visible: list[Level], decode: Decode) -> str:
-    """Why the enumeration is uncertain, or nothing."""
-    renamed = [BY_INDEX[level.index].name for level in visible if level.network != level.index]
-    if len(renamed) > decode.uncertain_renamed * len(visible):
-        return f"the network alone names {len(renamed)} of {len(visible)} vertebrae otherwise ({', '.join(renamed)})"
-    if margin is not None and margin < decode.uncertain_margin:
-        return f"{span(rivals[0].names)} ({rivals[0].changes[0]}) is {margin:.1f} nats behind"
-    return ""
+def _overruled(level: Level) -> bool:
+    return level.network != level.index and level.stop_mm - level.start_mm >= _LEAST_MM
 
 
 def _level(interval: Interval, through: Through, scale: int, bins: int, evidence: Evidence) -> Level:
@@ -203,7 +154,8 @@ def _rivals(lattice: Lattice, pieces: list[tuple[Interval, Through]]) -> tuple[E
         before, after = lattice.head(scale, label, start), lattice.tail(scale, label, stop)
         path = (*before, Interval(label, start, stop), *after)
         changes = _changes([piece for piece, _ in pieces], path)
-        found.setdefault(changes, Enumeration(_names(path, lattice.bins), float(score), changes))
+        about = parts(lattice, path, scale)
+        found.setdefault(changes, Enumeration(_names(path, lattice.bins), float(score), changes, about))
         if len(found) == _RIVALS:
             break
     return tuple(found.values())
@@ -228,15 +180,3 @@ def _names(path: tuple[Interval, ...], bins: int) -> tuple[str, ...]:
         for i in path
         if len(path) == 1 or (i.start > 0 and i.stop < bins) or (i.stop - i.start) * STEP_MM >= least_mm[i.label + 1]
     )
-
-
-def span(names: tuple[str, ...]) -> str:
-    """`T9-L5`, with what is unusual in between: `T9-L5 (with T13)`."""
-    if not names:
-        return "nothing"
-    unusual = [f"with {name}" for name in ("T13", "L6") if name in names]
-    indices = [BY_NAME[name].index for name in names]
-    if indices[0] < BY_NAME["T12"].index < indices[-1] and "T12" not in names:
-        unusual.append("without T12")
-    ends = names[0] if len(names) == 1 else f"{names[0]}-{names[-1]}"
-    return f"{ends} ({', '.join(unusual)})" if unusual else ends

@@ -7,7 +7,7 @@ that the border of the scan ends it early.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -16,18 +16,20 @@ from siil.anatomy import BY_CODE, BY_NAME
 from siil.grid import Volume
 from siil.inference.body import body_height_mm, body_mask
 from siil.inference.centreline import Centreline
+from siil.inference.enumeration import Level
 from siil.inference.posterior import Posterior
-from siil.inference.sequence import Level
 
 LOW_CONFIDENCE = 0.5
+_MERGED, _SPLIT = 1.6, 0.55
+"""Volume over that of the complete neighbours, two levels up and down. Neighbours differ by up to 1.3."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One vertebra of a scan. code: VerSe. Centres in mm are (x, y, z) in LPS; body_vox is (x, y, z) of the image.
 
-    flags: cut, low_confidence, renamed (the network alone says otherwise), long and short (against its neighbours:
-    two vertebrae merged, or one split, is suspected).
+    flags: cut, low_confidence, renamed (the network alone says otherwise), merge_suspected and split_suspected (too
+    much or too little for one vertebra beside its neighbours: two of them in one label, or one in two).
     """
 
     name: str
@@ -92,7 +94,22 @@ def measure(
                 flags=_flags(index, level, cut, confidences.get(index, 0.0)),
             )
         )
-    return tuple(sorted(found, key=lambda finding: BY_NAME[finding.name].index))
+    return suspect(tuple(sorted(found, key=lambda finding: BY_NAME[finding.name].index)))
+
+
+def suspect(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The findings, from the head down, with the flags of merged and split vertebrae. C1 and C2 are like no other."""
+    usual = [finding.complete and finding.name not in ("C1", "C2") for finding in findings]
+    flagged = []
+    for n, finding in enumerate(findings):
+        near = [m for m in range(max(0, n - 2), min(len(findings), n + 3)) if m != n and usual[m]]
+        flag = ""
+        if usual[n] and near:
+            ratio = finding.volume_mm3 / float(np.median([findings[m].volume_mm3 for m in near]))
+            flag = "merge_suspected" if ratio > _MERGED else "split_suspected" if ratio < _SPLIT else ""
+        new = flag and flag not in finding.flags
+        flagged.append(replace(finding, flags=(*finding.flags, flag)) if new else finding)
+    return tuple(flagged)
 
 
 def touches_border(box: tuple[slice, ...], seg: Volume, working_mm: float) -> bool:
@@ -134,9 +151,9 @@ def _flags(index: int, level: Level | None, cut: bool, confidence: float) -> tup
         if level.network != index and ratio > 0.5:
             flags.append("renamed")
         if not cut and ratio > 1.5:
-            flags.append("long")
+            flags.append("merge_suspected")
         if not cut and ratio < 0.6:
-            flags.append("short")
+            flags.append("split_suspected")
     return tuple(flags)
 
 

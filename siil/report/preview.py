@@ -1,8 +1,8 @@
 """The preview of one predicted scan: one picture by which a person sees whether it is right.
 
-Left the sagittal and the coronal plane that follow the spine, with every vertebra's colour and name (siil.report.
-planes); right an axial slice through the middle of each body. Flags stand behind the names. Used by the stage
-`predict`; figures of many scans are the stage `figures`.
+Left the sagittal plane along the centreline, straightened (siil.report.straight), with the confidence and the flags of
+each vertebra beside it, and the coronal plane that follows the spine in place (siil.report.planes); right an axial
+slice through the middle of each body. Used by the stage `predict`; figures of many scans are the stage `figures`.
 """
 
 from __future__ import annotations
@@ -16,20 +16,30 @@ from matplotlib.figure import Figure
 from siil import files
 from siil.anatomy import BY_NAME, CLASSES, codes_to_indices
 from siil.grid import Volume
-from siil.inference.sequence import span
+from siil.inference.centreline import Centreline
+from siil.inference.enumeration import span
 from siil.inference.vertebrae import Finding
 from siil.report import planes
+from siil.report.straight import STEP_MM, sagittal_sites, sample
 from siil.report.style import DPI, MUTED, blank, styled, vertebra_colour, vertebra_map
 
 WINDOW_HU = (-200.0, 900.0)
 _MARGIN_MM = 40.0
 _AXIAL_MM = 55.0
+_FRONT_MM, _BACK_MM = 70.0, 75.0
 _OPACITY = 0.45
+WRONG = "#c0261c"
 
 
 @styled
 def preview(
-    image: Volume, labels: np.ndarray, findings: tuple[Finding, ...], *, title: str, warning: str = ""
+    image: Volume,
+    labels: np.ndarray,
+    findings: tuple[Finding, ...],
+    *,
+    title: str,
+    warning: str = "",
+    centreline: Centreline | None = None,
 ) -> Figure:
     """Draw a scan and its labels.
 
@@ -39,6 +49,7 @@ def preview(
         findings: what was measured, from the head down.
         title: first line, for example the file's name.
         warning: why the enumeration is uncertain; drawn in red.
+        centreline: of the decoding; without it the sagittal plane follows the labels slice by slice.
     """
     spacing = image.grid.spacing_mm[0]
     indices = codes_to_indices(labels)
@@ -47,10 +58,17 @@ def preview(
     names = span(tuple(finding.name for finding in findings))
     figure.suptitle(f"{title}: {names}", x=0.01, ha="left", fontsize=11, fontweight="bold")
     if warning:
-        figure.text(0.99, 0.985, f"enumeration uncertain: {warning}", ha="right", va="top", color="#c0261c", fontsize=9)
+        figure.text(0.99, 0.985, f"enumeration uncertain: {warning}", ha="right", va="top", color=WRONG, fontsize=9)
     left, right = figure.subfigures(1, 2, width_ratios=[1.0, 1.25])
     side, front = left.subplots(1, 2)
-    _plane(side, planes.sagittal(image.array, x), planes.sagittal(indices, x), spacing, "sagittal, along the spine")
+    if centreline is None:
+        pair = planes.sagittal(image.array, x), planes.sagittal(indices, x)
+        drawn = _plane(side, *pair, spacing, "sagittal, along the spine")
+    else:
+        drawn = _plane(
+            side, *_straightened(image.array, indices, centreline, spacing), STEP_MM, "sagittal, straightened"
+        )
+    _remarks(side, drawn, findings)
     _plane(front, planes.coronal(image.array, y), planes.coronal(indices, y), spacing, "coronal, along the spine")
     _axials(right, image, indices, findings)
     return figure
@@ -62,7 +80,17 @@ def write_preview(path: Path, figure: Figure) -> None:
         figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
 
 
-def _plane(axis: Axes, hu: np.ndarray, labels: np.ndarray, spacing: float, title: str) -> None:
+def _straightened(
+    hu: np.ndarray, indices: np.ndarray, centreline: Centreline, spacing: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """HU and internal indices [S, W] at steps of STEP_MM."""
+    sites = sagittal_sites(centreline, front_mm=_FRONT_MM, back_mm=_BACK_MM)
+    picture = sample(hu, sites, spacing_mm=spacing, smooth=True, outside=float(WINDOW_HU[0]))
+    return picture, sample(indices, sites, spacing_mm=spacing, smooth=False, outside=0)
+
+
+def _plane(axis: Axes, hu: np.ndarray, labels: np.ndarray, spacing: float, title: str) -> np.ndarray:
+    """Draw one plane; the labels that were drawn."""
     keep = planes.window(labels, margin_vox=round(_MARGIN_MM / spacing))
     hu, labels = hu[:, keep], labels[:, keep]
     _show(axis, hu, labels, spacing)
@@ -71,6 +99,19 @@ def _plane(axis: Axes, hu: np.ndarray, labels: np.ndarray, spacing: float, title
         row, column = np.argwhere(labels == index).mean(axis=0)
         name = next(name for name, vertebra in BY_NAME.items() if vertebra.index == index)
         axis.text(column, row, name, color="white", fontsize=7, fontweight="bold", ha="center", va="center")
+    return labels
+
+
+def _remarks(axis: Axes, labels: np.ndarray, findings: tuple[Finding, ...]) -> None:
+    """Confidence and flags of each vertebra, right of the picture at its height."""
+    for finding in findings:
+        rows = np.flatnonzero((labels == BY_NAME[finding.name].index).any(axis=1))
+        if not len(rows):
+            continue
+        flags = [flag.replace("_", " ") for flag in finding.flags]
+        doubt = any(flag != "cut" for flag in finding.flags)
+        axis.text(labels.shape[1] + 1, rows.mean(), " ".join([f"{finding.confidence:.2f}", *flags]), fontsize=5.5,
+                  color=WRONG if doubt else MUTED, va="center", clip_on=False)  # fmt: skip
 
 
 def _show(axis: Axes, hu: np.ndarray, labels: np.ndarray, spacing: float) -> None:

@@ -29,6 +29,11 @@ class Decode(Section):
     uncertain_renamed: float = Field(
         ge=0, le=1, description="more than this share of the vertebrae named otherwise by the network alone: uncertain"
     )
+    confidence_slope: float = Field(
+        gt=0,
+        description="of the curve from the decoding's log odds of a name to those that are reported",
+    )
+    confidence_offset: float = Field(description="of the same curve; slope 1 and offset 0 report the decoding's own")
 
 
 class Inference(Section):

@@ -160,7 +160,9 @@ def _make(
     )
     write_reading(found, folder, name=scan.name)
     warning = found.sequence.reason if found.sequence.uncertain else ""
-    figure = preview(made.image, found.work.array, found.findings, title=scan.name, warning=warning)
+    figure = preview(
+        made.image, found.work.array, found.findings, title=scan.name, warning=warning, centreline=found.centreline
+    )
     write_preview(folder / f"{scan.name}_preview.png", figure)
     files.write_text(folder / f"{scan.name}_viewer.html", viewer_page(source, found.seg, scan.name))
     if scan.dicom:

@@ -15,7 +15,7 @@ from siil.geometry import Geometry
 from siil.grid import Grid, Volume
 from siil.inference.outputs import TABLE_COLUMNS, centroid_json, scan_facts, vertebra_table, write_core, write_reading
 from siil.inference.predict_case import Prediction, interpret, predict_case
-from siil.inference.vertebrae import touches_border
+from siil.inference.vertebrae import suspect, touches_border
 from siil.model.weights import Weights
 from siil.preprocess import preprocess
 from siil.provenance import RESEARCH_USE
@@ -91,6 +91,33 @@ def test_a_network_that_errs_is_said_to_be_renamed():
     assert "renamed" in t7.flags
 
 
+def test_a_vertebra_much_larger_or_smaller_than_its_neighbours_is_suspected():
+    _, found, _ = predicted(levels=tuple(spines.names("T12", "L5")), margin_top_mm=20.0, margin_bottom_mm=20.0)
+    assert not any(flag for finding in found.findings for flag in finding.flags)
+    t12, l1, l2, l3, *_ = found.findings
+    two_in_one = replace(l2, volume_mm3=l2.volume_mm3 + l3.volume_mm3)
+    half = replace(l1, volume_mm3=l1.volume_mm3 / 2)
+    flags = {finding.name: finding.flags for finding in suspect((t12, half, two_in_one, *found.findings[4:]))}
+    assert flags == {"T12": (), "L1": ("split_suspected",), "L2": ("merge_suspected",), "L4": (), "L5": ()}
+    cut = replace(half, complete=False, flags=("cut",))
+    assert suspect((t12, cut, l2))[1].flags == ("cut",)  # a cut vertebra may be small
+    alone = replace(found.findings[0], name="C2")
+    assert suspect((alone, replace(two_in_one, name="C3")))[1].flags == ()  # C2 is no measure
+
+
+def test_confidences_follow_the_curve_of_the_configuration():
+    spine, image, geometry = scene()
+    posterior = spines.posterior(spine, sharp=1.5)
+    flat = SETTINGS.decode.model_copy(update={"confidence_slope": 0.5, "confidence_offset": -0.4})
+    plain = interpret(posterior, image, geometry, inference=SETTINGS)
+    curved = interpret(posterior, image, geometry, inference=SETTINGS.model_copy(update={"decode": flat}))
+    assert [f.confidence for f in plain.findings] != [f.confidence for f in curved.findings]
+    for before, after in zip(plain.findings, curved.findings, strict=True):
+        odds = before.confidence / (1 - before.confidence)
+        expected = odds**0.5 * np.exp(-0.4)
+        assert after.confidence == pytest.approx(expected / (1 + expected), abs=1e-6)
+
+
 def test_without_decoding_labels_are_the_networks_own_and_certainty_is_not_claimed():
     spine, image, geometry = scene()
     settings = SETTINGS.model_copy(update={"decode": SETTINGS.decode.model_copy(update={"enabled": False})})
@@ -144,7 +171,13 @@ def test_facts_name_the_enumeration_its_rivals_and_the_margin():
     assert facts["enumeration"] == "T12-L3"
     assert facts["uncertain"] is False
     assert facts["rivals"][0]["behind"] == pytest.approx(facts["margin"])
-    assert facts["runner_up"] == facts["rivals"][0]["enumeration"]
+    first = facts["rivals"][0]
+    assert facts["runner_up"] == f"{first['enumeration']} ({', '.join(first['changes'])})"
+    for rival in facts["rivals"]:
+        assert sum(rival["why"].values()) == pytest.approx(rival["behind"], abs=0.01)
+    assert facts["rivals"][0]["why"]["network"] > 0
+    assert [row["label"] for row in facts["details"]] == ["T12", "L1", "L2", "L3"]
+    assert facts["details"][0]["mean_hu"] == pytest.approx(found.findings[0].mean_hu, abs=0.1)
     assert facts["unseen"] == []
 
 

@@ -12,9 +12,10 @@ from scipy import ndimage
 from siil import config
 from siil.anatomy import BY_INDEX, BY_NAME, CLASSES
 from siil.inference.assign import assign, one_component_each
+from siil.inference.enumeration import span
 from siil.inference.evidence import gather_evidence
 from siil.inference.fuse import raw_labels
-from siil.inference.sequence import build_lattice, decode_sequence, disc_evidence, span
+from siil.inference.sequence import build_lattice, decode_sequence, disc_evidence
 from tests.inference import spines
 from tests.inference.test_centreline import with_bone
 
@@ -52,6 +53,20 @@ WHOLE = [
     ("with T13", [*spines.names("T9", "T12"), "T13", *spines.names("L1", "L5")], {"margin_bottom_mm": 30.0}),
     ("with L6", [*spines.names("T11", "L5"), "L6"], {"margin_bottom_mm": 30.0}),
     ("without T12", [*spines.names("T7", "T11"), *spines.names("L1", "L5")], {"margin_bottom_mm": 30.0}),
+    (
+        "with T13 and L6",
+        [*spines.names("T8", "T12"), "T13", *spines.names("L1", "L5"), "L6"],
+        {"margin_bottom_mm": 30.0},
+    ),
+    (
+        "without T12, with L6",
+        [*spines.names("T8", "T11"), *spines.names("L1", "L5"), "L6"],
+        {"margin_bottom_mm": 30.0},
+    ),
+    ("from the skull", ["C1", "C2"], {"margin_top_mm": 30.0, "cut_bottom": 0.5}),
+    ("two of the neck", ["C6", "C7"], {"cut_top": 0.3, "cut_bottom": 0.3}),
+    ("one of the chest", ["T6"], {"cut_top": 0.3}),
+    ("T13 between two", ["T12", "T13", "L1"], {"cut_top": 0.5, "cut_bottom": 0.5}),
     ("one whole", ["L3"], {}),
     ("one cut at both ends", ["L2"], {"cut_top": 0.2, "cut_bottom": 0.2}),
     ("two cut", ["T11", "T12"], {"cut_top": 0.5, "cut_bottom": 0.4}),
@@ -83,6 +98,26 @@ def test_fragments_of_neighbouring_labels_are_put_right(levels, options):
     assert names == tuple(levels)
     assert agree[0] < 0.85
     assert agree[1] > 0.85
+
+
+@pytest.mark.parametrize("levels", [["C4"], ["T6"], ["C6", "C7"], ["L5", "L6"], ["T8", "T9", "T10"]])
+def test_few_vertebrae_from_an_unsure_network_are_right_or_flagged(levels):
+    spine = spines.tube(levels, cut_top=0.3, cut_bottom=0.2)
+    for seed in range(6):  # blobs of 30 mm that are off by a half: a vertebra's evidence is one such blob
+        found = spines.posterior(spine, error=0.4, sharp=0.7, correlation_mm=30, spine_noise=1, seed=seed)
+        sequence, _, names = decode(found)
+        assert names == spine.names or sequence.uncertain
+    if len(levels) > 1:  # half a vertebra of the neck is too little to be sure of, however sharp
+        assert not decode(spines.posterior(spine))[0].uncertain
+
+
+@pytest.mark.parametrize("cut", [0.4, 0.55, 0.6, 0.65, 0.7, 0.75])
+def test_a_cut_t11_above_l1_is_named_so_or_flagged(cut):
+    spine = spines.tube(["T11", *spines.names("L1", "L5")], cut_top=cut, margin_bottom_mm=30)
+    sequence, _, names = decode(spines.posterior(spine))
+    assert names == spine.names or sequence.uncertain
+    if names != spine.names:  # the prior won: 7 mm of T11 weigh less than a missing T12
+        assert "T12 as T11" in sequence.reason
 
 
 def test_decoding_beats_the_network_alone_on_strong_noise():

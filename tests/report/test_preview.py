@@ -6,9 +6,11 @@ import numpy as np
 
 from siil.anatomy import BY_NAME, indices_to_codes
 from siil.grid import Grid, Volume
+from siil.inference.centreline import find_centreline
 from siil.inference.vertebrae import measure
 from siil.provenance import RESEARCH_USE
 from siil.report.preview import preview, write_preview
+from tests.inference import spines
 
 
 def scene(*names: str) -> tuple[Volume, np.ndarray]:
@@ -43,6 +45,25 @@ def test_every_vertebra_is_named_in_both_planes_and_has_its_axial_slice():
 def test_an_uncertain_enumeration_stands_in_red_on_top():
     figure = drawn("L1", "L2", warning="T12-L1 is 0.4 nats behind")
     assert "enumeration uncertain: T12-L1 is 0.4 nats behind" in words(figure)
+
+
+def test_confidence_and_flags_stand_beside_the_straightened_spine():
+    spine = spines.tube(["T12", "L1", "L2"], curve=spines.scoliosis(30), cut_bottom=0.3)
+    line = find_centreline(spines.posterior(spine), spine.spacing_mm)
+    image = Volume(np.where(spine.truth > 0, 400, -100).astype(np.int16), Grid(spine.truth.shape, (4.0,) * 3))
+    codes = indices_to_codes(spine.truth)
+    sure = {BY_NAME["T12"].index: 0.93, BY_NAME["L1"].index: 0.31, BY_NAME["L2"].index: 0.97}
+    found = measure(Volume(codes, image.grid), working_mm=4.0, levels={}, confidences=sure, mean_hu={}, directions={})
+    figure = preview(image, codes, found, title="scan", centreline=line)
+    said = words(figure)
+    assert "sagittal, straightened" in said
+    assert "0.31 low confidence" in said
+    assert "0.97 cut" in said
+    side = figure.subfigs[0].axes[0]
+    beside = {text.get_text(): text.get_position()[1] for text in side.texts if text.get_text().startswith("0.")}
+    heights = [next(y for said, y in beside.items() if said.startswith(c)) for c in ("0.93", "0.31", "0.97")]
+    assert heights == sorted(heights, reverse=True)  # T12 on top
+    assert "straightened" not in words(preview(image, codes, found, title="scan"))
 
 
 def test_a_scan_without_a_vertebra_says_so():

@@ -1,0 +1,126 @@
+"""From the rows of single scans to a row per scan and to the table of benchmarks/labels.py. Frames in, frames out.
+
+`all right`: every vertebra of the truth found under its name, and no other (siil.metrics.case). `names right`: no
+vertebra that was found is called by the name of another, and at least one is right: a sliver at the border that is
+missed is no wrong name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from siil.errors import DatasetError
+from siil.provenance import RESEARCH_USE
+
+SPACES: Final = ("raw", "work", "input", "ceiling")
+METRICS: Final = ("id_rate_verse", "id_rate_strict", "dice", "binary_dice", "all_right", "names_right")
+_FACTS: Final = ("enumeration", "runner_up", "margin", "renamed", "patient_scale", "reason")
+_TEXTS: Final = ("case", "space", "scope", "label", "field", "group", "enumeration", "runner_up", "reason")
+_TRUE: Final = {"True": True, "False": False}
+
+
+def read_scan_rows(path: Path) -> pd.DataFrame:
+    """The rows of one scan as benchmarks/labels.py wrote them; flags are booleans."""
+    flags = ("truth", "predicted", "complete", "all_right", "flagged")
+    frame = pd.read_csv(path, sep="\t", dtype=dict.fromkeys((*_TEXTS, *flags), str))
+    for name in flags:
+        frame[name] = frame[name].map(_TRUE)
+    return frame.fillna(dict.fromkeys(("label", "field", "enumeration", "runner_up", "reason"), ""))
+
+
+def rarity(labels: set[str]) -> str:
+    """What is rare among the vertebrae in view."""
+    found = [name for name in ("T13", "L6") if name in labels]
+    return " ".join([*found, *(["no T12"] if {"T11", "L1"} <= labels and "T12" not in labels else [])])
+
+
+def scan_row(rows: pd.DataFrame) -> dict[str, object]:
+    """One scan as one row: what it is, what decoding says of itself, {space}_{metric}."""
+    scans = rows[rows["scope"] == "scan"].set_index("space")
+    vertebrae = rows[rows["scope"] == "vertebra"]
+    whole = scans.loc["work"]
+    there = set(vertebrae[(vertebrae["space"] == "work") & vertebrae["truth"].eq(True)]["label"])
+    row: dict[str, object] = {name: whole[name] for name in ("case", "group", "field")}
+    row |= {"rare": rarity(there), "n_truth": int(whole["n_truth"]), "n_predicted": int(whole["n_predicted"])}
+    row |= {"flagged": bool(whole["flagged"]), **{name: whole[name] for name in _FACTS}}
+    for space in (space for space in SPACES if space in scans.index):
+        here = vertebrae[vertebrae["space"] == space]
+        hits = here["hit_strict"] == 1
+        misnamed = here["detected"].eq(1) & ~hits
+        row |= {f"{space}_{name}": scans.loc[space, name] for name in METRICS if name in scans}
+        row[f"{space}_all_right"] = bool(scans.loc[space, "all_right"])
+        row[f"{space}_names_right"] = not misnamed.any() and bool(hits.any() or not scans.loc[space, "n_truth"])
+    return row
+
+
+def one_row_per_scan(folder: Path) -> pd.DataFrame:
+    """scans.tsv from scans/*.tsv."""
+    paths = sorted(folder.glob("*.tsv"))
+    if not paths:
+        raise DatasetError(f"{folder}: no scan was measured; run benchmarks.labels with --weights first")
+    return pd.DataFrame([scan_row(read_scan_rows(path)) for path in paths])
+
+
+def vertebra_rows(folder: Path) -> pd.DataFrame:
+    """Decoded vertebrae of all scans: case, label, raw_confidence, confidence, right (found under its own name)."""
+    frames = []
+    for path in sorted(folder.glob("*.tsv")):
+        rows = read_scan_rows(path)
+        mine = rows[(rows["scope"] == "vertebra") & (rows["space"] == "work") & rows["predicted"].eq(True)]
+        frames.append(mine.assign(right=mine["hit_strict"] == 1))
+    columns = ["case", "label", "raw_confidence", "confidence", "right"]
+    return pd.concat(frames, ignore_index=True)[columns].dropna(subset="raw_confidence")
+
+
+def groups(scans: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The rows of the table: all phantoms, by field of view, ordinary and rare, then each real scan."""
+    phantoms, real = (scans[scans["group"] == name] for name in ("phantom", "real"))
+    found = [("phantoms", phantoms)]
+    found += [(f"phantoms, {field}", part) for field, part in phantoms.groupby("field") if field]
+    found += [("phantoms, ordinary anatomy", phantoms[phantoms["rare"] == ""])]
+    found += [("phantoms, rare anatomy", phantoms[phantoms["rare"] != ""])]
+    found += [(f"phantoms, {kind}", phantoms[phantoms["rare"].str.contains(kind)]) for kind in ("T13", "L6", "no T12")]
+    found += [("real", real)] if len(real) > 1 else []
+    found += [(f"real, {case}", part) for case, part in real.groupby("case")]
+    return [(name, part) for name, part in found if len(part)]
+
+
+def table(scans: pd.DataFrame) -> str:
+    """The table as Markdown. A pair is network alone → decoded; means over scans."""
+    head = ["scans of", "n", "id. rate, VerSe", "id. rate, strict", "Dice", "binary Dice", "all right", "names right"]
+    head += [
+        "flagged",
+        "all right or flagged",
+        "names right or flagged",
+        "names wrong, not flagged",
+        "Dice, input's grid",
+    ]
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    lines += [f"| {' | '.join(_cells(name, part))} |" for name, part in groups(scans)]
+    notes = (
+        "Pairs: network alone → decoded, working grid; means over scans. Input's grid: decoded, of what a perfect "
+        "working-grid map reaches there. Names right: no vertebra carries another's name. Flagged: the enumeration is "
+        f"said to be uncertain. {RESEARCH_USE}"
+    )
+    return "\n".join([*lines, "", notes, ""])
+
+
+def _cells(name: str, part: pd.DataFrame) -> list[str]:
+    pairs = [f"{_mean(part[f'raw_{metric}'])} → {_mean(part[f'work_{metric}'])}" for metric in METRICS]
+    flagged = part["flagged"].to_numpy(bool)
+    right, named = part["work_all_right"].to_numpy(bool), part["work_names_right"].to_numpy(bool)
+    unsaid = int((~named & ~flagged).sum())
+    of_passed = f"{unsaid} of {int((~flagged).sum())}"
+    native = f"{_mean(part['input_dice'])} of {_mean(part['ceiling_dice'])}"
+    sure = [_mean(flagged), _mean(right | flagged), _mean(named | flagged), of_passed]
+    return [name, str(len(part)), *pairs, *sure, native]
+
+
+def _mean(values: pd.Series | np.ndarray) -> str:
+    known = np.asarray(values, float)
+    known = known[~np.isnan(known)]
+    return f"{known.mean():.3f}" if len(known) else "–"

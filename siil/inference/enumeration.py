@@ -1,0 +1,96 @@
+"""What the whole-scan decoding answers: the vertebrae of a scan, other ways to name them, and how sure that is.
+
+Plain values, made by inference/sequence.py; an enumeration is in doubt where another one scores within a set margin, or
+where decoding had to rename much of what the network alone says (method.md, section 12).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from siil.anatomy import BY_NAME
+from siil.inference.reasons import NO_PARTS, Parts
+from siil.schema.inference import Decode
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One vertebra of the decoded sequence.
+
+    index: internal index. start_mm, stop_mm: its part of the centreline. confidence: 0 to 1, against all other labels
+    and against none at its middle. cut: its part ends at the scan's border, shorter than it should be.
+    expected_mm: its pitch in this patient. network: the index that the network alone says most.
+    """
+
+    index: int
+    start_mm: float
+    stop_mm: float
+    confidence: float
+    cut: bool
+    expected_mm: float
+    network: int
+
+
+@dataclass(frozen=True, slots=True)
+class Enumeration:
+    """One way to name the vertebrae of the scan.
+
+    names: from the head down. score: in nats. changes: for a rival, which vertebrae of the best one it calls what.
+    parts: what the score is made of (inference/reasons.py).
+    """
+
+    names: tuple[str, ...]
+    score: float
+    changes: tuple[str, ...] = ()
+    parts: Parts = NO_PARTS
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """The decoded sequence. levels from the head down; candidates[0] is it, then its rivals, best first.
+
+    margin: nats to the best rival, None without one. renamed: share of the well-visible vertebrae that the network
+    alone names otherwise. uncertain, reason: what the user is told. scale: patient's size. above, below: there is
+    nothing (or no vertebra) before the first, after the last level.
+    """
+
+    levels: tuple[Level, ...]
+    candidates: tuple[Enumeration, ...]
+    margin: float | None
+    renamed: float
+    uncertain: bool
+    reason: str
+    scale: float
+    above: bool
+    below: bool
+
+
+EMPTY = Sequence((), (), None, 0.0, True, "no vertebra was found", 1.0, True, True)
+
+
+def doubt(*, margin: float | None, renamed: float, rivals: tuple[Enumeration, ...], decode: Decode) -> str:
+    """Why the enumeration is uncertain, or nothing.
+
+    Args:
+        margin: nats to the best of `rivals`; None without one.
+        renamed: share of the well-visible vertebrae that the network alone names otherwise.
+        rivals: other enumerations, best first.
+        decode: the limits.
+    """
+    if renamed > decode.uncertain_renamed:
+        return f"the network alone names {renamed:.0%} of the vertebrae otherwise"
+    if margin is not None and margin < decode.uncertain_margin:
+        return f"{span(rivals[0].names)} ({rivals[0].changes[0]}) is {margin:.1f} nats behind"
+    return ""
+
+
+def span(names: tuple[str, ...]) -> str:
+    """`T9-L5`, with what is unusual in between: `T9-L5 (with T13)`."""
+    if not names:
+        return "nothing"
+    unusual = [f"with {name}" for name in ("T13", "L6") if name in names]
+    indices = [BY_NAME[name].index for name in names]
+    if indices[0] < BY_NAME["T12"].index < indices[-1] and "T12" not in names:
+        unusual.append("without T12")
+    ends = names[0] if len(names) == 1 else f"{names[0]}-{names[-1]}"
+    return f"{ends} ({', '.join(unusual)})" if unusual else ends

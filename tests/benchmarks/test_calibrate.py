@@ -1,0 +1,46 @@
+"""Fit on one folder of measured scans, confirm on another."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmarks import calibrate
+from tests.benchmarks.test_label_table import same, write
+
+
+@pytest.fixture
+def sides(tmp_path: Path) -> tuple[Path, Path]:
+    """Wrong scans have margins up to 3, right ones from 4 on; one is flagged by its renamed share, one empty."""
+    for side in ("a", "b"):
+        folder = tmp_path / side / "scans"
+        for n in range(6):
+            write(folder, f"right{n}", same("L1", "L2"), margin=4.0 + n)
+        write(folder, "wrong", {"L1": "L2", "L2": "L3"}, margin=3.0)
+        write(folder, "renamed", {"L1": "L2", "L2": "L3"}, margin=9.0, renamed=0.5, flagged=True)
+        write(folder, "nothing", {"L1": "", "L2": ""}, margin=None, flagged=True)
+    return tmp_path / "a", tmp_path / "b"
+
+
+def test_values_are_printed_as_configuration_and_confirmed(sides, tmp_path, monkeypatch, capsys) -> None:
+    words = ["calibrate", "--fit", str(sides[0]), "--confirm", str(sides[1]), "--output", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", words)
+    calibrate.main()
+    said = capsys.readouterr().out
+    values = yaml.safe_load(said.split("\n\n")[0])["inference"]["decode"]
+    assert values["uncertain_margin"] == 3.5
+    assert values["confidence_slope"] > 0
+    assert "| confirmed | 3.50 | 9 | 3 (33.3%) | 0 of 6 (0.0%, at most 45.9%) |" in said
+    assert "| fitted | 0.00 | 9 | 2 (22.2%) | 1 of 7 (14.3%, at most 57.9%) |" in said
+    # of 16 vertebrae 12 are right; all have raw confidence 0.8, but for the two L3 that are not in the truth: 0.4
+    assert "| fitted | 16 | 0.7500 |" in said
+    assert (tmp_path / "out/reliability.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_folder_without_scans_is_one_line(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["calibrate", "--fit", str(tmp_path), "--output", str(tmp_path)])
+    with pytest.raises(SystemExit, match=r"ERROR: .*no scan was measured"):
+        calibrate.main()

@@ -48,5 +48,5 @@ STAGES: Final[tuple[Stage, ...]] = (
 )
 VERBS: Final = tuple(stage.name for stage in STAGES)
 BY_NAME: Final = {stage.name: stage for stage in STAGES}
-OWN_VERBS: Final = ("predict", "check")
-"""For a user's own scans: no rule calls them, and their modules name their SECTIONS themselves."""
+OWN_VERBS: Final = ("predict", "check", "trace")
+"""No rule calls them, and their modules name their SECTIONS themselves."""

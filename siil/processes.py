@@ -1,7 +1,7 @@
 """Which of several processes this one is, as torchrun or SLURM's srun says it in the environment. Imports no torch.
 
-`torchrun --nproc-per-node 2 -m siil train …` or `srun --ntasks-per-node 2 python -m siil train …`: every process calls the
-same command, and the first (rank 0) writes the files. Without a launcher there is one process. Lowest layer.
+`torchrun --nproc-per-node 2 -m siil train …` or `srun --ntasks-per-node 2 python -m siil train …`: every process calls
+the same command, and the first (rank 0) writes the files. Without a launcher there is one process. Lowest layer.
 """
 
 from __future__ import annotations
@@ -49,4 +49,3 @@ def launched(environment: Mapping[str, str] | None = None) -> Processes:
         return Processes()
     nodes = int(found.get("SLURM_STEP_NUM_NODES", "1"))
     return Processes(int(found["SLURM_PROCID"]), world, int(found["SLURM_LOCALID"]), world // nodes)
-

@@ -17,6 +17,7 @@ from siil.grid import Volume
 from siil.inference import vertebrae
 from siil.inference.assign import assign, one_component_each
 from siil.inference.centreline import Centreline
+from siil.inference.device import usable_precision
 from siil.inference.fuse import raw_labels
 from siil.inference.hanging import add_hanging
 from siil.inference.posterior import Posterior
@@ -74,7 +75,9 @@ def predict_case(
         device: where the windows are computed.
         laps: told when the network is done and when the labels are.
     """
-    from siil.inference.sliding_window import slide  # torch comes with it
+    import torch
+
+    from siil.inference.sliding_window import slide
 
     laps = laps or Laps()
 
@@ -84,7 +87,7 @@ def predict_case(
         patch_vox=weights.patch_vox,
         inference=inference,
         device=device,
-        precision=inference.precision,
+        precision=usable_precision(inference.precision, torch.device(device).type),
         activation=weights.model.vertebrae_activation,
         flip=inference.flip,
     )

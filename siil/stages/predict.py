@@ -97,6 +97,8 @@ def _predict_one(
     weights: Path,
     device: str,
 ) -> None:
+    from siil.inference.device import usable_precision
+
     there = folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     _spare_input(scan, folder)
@@ -106,7 +108,7 @@ def _predict_one(
         inputs = [weights] if scan.dicom else [weights, scan.path]
         run = provenance.record(made / "run.json", stage="predict", config={"inference": settings}, inputs=inputs)
         with run as entry:
-            entry["device"] = device
+            entry["device"], entry["precision"] = device, usable_precision(config.inference.precision, device)
             entry["weights"] = {"model": about.model.name, "code": about.code}
             entry["scan"] = scan.name
             _make(scan, made, network=network, about=about, config=config, device=device, entry=entry)

@@ -34,7 +34,7 @@ def test(
     _raw.nii.gz (working grid; decoded, and the network alone), _ctd.json (VerSe's centroids), _vertebrae.tsv,
     _scan.json and _core.npz (localisation and embeddings).
     """
-    from siil.inference.device import pick_device
+    from siil.inference.device import pick_device, usable_precision
     from siil.inference.outputs import write_core, write_reading
     from siil.inference.predict_case import predict_case
     from siil.model.weights import load_network
@@ -53,7 +53,7 @@ def test(
         source = Geometry.read(geometry)
         scan = read_volume(image)
         _check(scan, source, about.spacing_mm, image)
-        entry["device"] = place
+        entry["device"], entry["precision"] = place, usable_precision(settings.precision, place)
         found = predict_case(network.to(place), scan, source, weights=about, inference=settings, device=place)
         write_reading(found, output, name=case)
         write_volume(output / f"{case}_work.nii.gz", found.work)

@@ -12,6 +12,7 @@ import torch
 import yaml
 
 from siil.config import CONFIG_DIR
+from siil.inference.device import usable_precision
 from siil.losses.total import total_loss
 from siil.model.build import build_network
 from siil.schema.model import Loss, Model
@@ -35,7 +36,8 @@ def test_forward_and_backward_of_the_papers_sizes(
     labels = torch.cat([spine_labels([15, 16, 17, 18, 19, 20], height=20, patch=patch)] * 2)
     image = torch.randn(2, 1, *patch)
     started = time.perf_counter()
-    with torch.autocast("cpu", torch.bfloat16):
+    bf16 = usable_precision("bf16-mixed", "cpu") == "bf16-mixed"
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         output = network(image, labels if teacher else None)
     terms = total_loss(output, labels, loss=Loss.model_validate(values["loss"]), activation="softmax")
     terms["total"].backward()

@@ -43,6 +43,7 @@ def train(
     Under torchrun or srun the processes share each batch; the first writes the files.
     Curves for TensorBoard are in OUTPUT/tensorboard. Research use only, not a medical device.
     """
+    from siil.inference.device import usable_precision
     from siil.training.case_store import CaseStore
     from siil.training.device import device_name, make_fabric, peak_memory_mb
     from siil.training.start import start_network
@@ -62,7 +63,8 @@ def train(
         digest = _digest({"names": names} | {key: entry[key] for key in ("config", "code", "inputs")})
         progress = _fit(config, fabric=fabric, network=network, store=store, names=names, output=output, digest=digest)
         entry["device"], entry["peak_memory_mb"] = device_name(fabric), peak_memory_mb(fabric)
-        entry |= facts(progress, network, precision=settings.precision)
+        precision = usable_precision(settings.precision, fabric.device.type)
+        entry |= facts(progress, network, precision=precision)
         if first:
             _save(config, network, progress, path=output / "weights.safetensors", code=entry["code"])
     log.info("best epoch %d: dice %.3f per vertebra on validation cases", progress.best_epoch, progress.best_score)
@@ -98,6 +100,7 @@ def _fit(
     config: Config, *, fabric: Fabric, network: Network, store: CaseStore, names: Names, output: Path, digest: str
 ) -> Progress:
     """Build everything that the loop wants from the configuration, and run it."""
+    from siil.inference.device import usable_precision
     from siil.losses.total import total_loss
     from siil.training.checkpoint import Checkpoint
     from siil.training.engine import fit
@@ -118,7 +121,7 @@ def _fit(
         fabric=fabric,
         inference=config.inference,
         activation=activation,
-        precision=settings.precision,
+        precision=usable_precision(settings.precision, fabric.device.type),
         **common,
     )
     return fit(

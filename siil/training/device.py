@@ -6,6 +6,7 @@ With several processes (siil.processes) gradients are exchanged by DDP: NCCL bet
 from __future__ import annotations
 
 import datetime
+import logging
 import resource
 import sys
 from collections.abc import Sequence
@@ -15,20 +16,28 @@ import torch
 
 from siil import processes
 from siil.errors import ConfigError
-from siil.inference.device import pick_device
+from siil.inference.device import pick_device, usable_precision
 from siil.training.fabric import DDPStrategy, Fabric, LightningEnvironment
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 PATIENCE: Final = datetime.timedelta(days=2)
 """How long a process waits for the others: one may label scans while another is done with its share."""
 
 
 def make_fabric(device: str, *, precision: str) -> Fabric:
-    """Fabric for `auto` (the GPU when there is one), `cpu` or `cuda`, launched. Raises ConfigError for others."""
+    """Fabric for `auto` (the GPU when there is one), `cpu` or `cuda`, launched, in a precision that the device has.
+
+    Raises:
+        ConfigError: another device, or a precision that only GPUs have.
+    """
     chosen = pick_device(device)
     if chosen == "cpu" and precision == "16-mixed":
         raise ConfigError("train.precision 16-mixed needs a GPU; use bf16-mixed or 32-true on the CPU")
-    fabric = Fabric(accelerator=chosen, precision=precision, **_spread())  # type: ignore[arg-type]
+    usable = usable_precision(precision, chosen)
+    if usable != precision:
+        log.info("this processor does not compute in bfloat16: %s instead of %s", usable, precision)
+    fabric = Fabric(accelerator=chosen, precision=usable, **_spread())  # type: ignore[arg-type]
     fabric.launch()
     return fabric
 

@@ -70,7 +70,13 @@ def why_not() -> str:
 
 
 def output(*words: str) -> str:
-    return subprocess.run(words, capture_output=True, text=True, timeout=30, check=True).stdout
+    """What a command of SLURM says; asked again for a while, since a busy controller may not answer at once."""
+    for _ in range(10):
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode == 0:
+            return done.stdout
+        time.sleep(1)
+    raise RuntimeError(f"{words}: {done.stderr}")
 
 
 class PrivateSlurm:

@@ -78,7 +78,7 @@ rule tables:
         [
             report(
                 f"results/{{experiment}}/tables/{name}.csv",
-                caption="../report/tables.rst",
+                caption=f"../report/tables/{name}.rst",
                 category="Tables",
                 labels={"table": name.replace("_", " ")},
             )
@@ -120,7 +120,7 @@ rule figures:
         [
             report(
                 f"results/{{experiment}}/figures/{name}.png",
-                caption="../report/figures.rst",
+                caption=f"../report/figures/{name}.rst",
                 category="Figures",
                 labels={"figure": name.replace("_", " ")},
             )

@@ -2,7 +2,7 @@
 #
 #   make demo        phantom scans -> a trained network -> results/demo/report/index.html
 #   make test        the default tests           make test-slow   the long ones (real CT: SIIL_REAL_DATA=folder)
-#   make check       style, types, layers, rules make schema      generated: config/README.md, JSON schema, dvc.yaml
+#   make check       style, types, layers, rules make schema      generated: keys, captions, dvc.yaml
 #   make dag         the graph of the rules      make restore     outputs back from DVC's cache
 #   make lock        requirements.lock from .venv  make clean     delete what was made (not data/raw)
 #
@@ -36,7 +36,7 @@ test: $(READY)
 	@OMP_NUM_THREADS=1 python -m pytest -q -n 2
 
 test-slow: $(READY)
-	@python -m pytest -q -m slow
+	@python -m pytest -q -m "slow and not network"
 
 check: $(READY)
 	@bash scripts/check.sh
@@ -45,7 +45,7 @@ dag: $(READY)
 	@snakemake --rulegraph mermaid-js --quiet all --config experiment=$(EXPERIMENT)
 
 schema: $(READY)
-	@python -m siil.keys && python scripts/dvc_stages.py
+	@python -m siil.keys && python scripts/captions.py && python scripts/dvc_stages.py
 
 restore: $(READY)
 	@dvc checkout && dvc status -q && snakemake --touch --forceall --cores 1

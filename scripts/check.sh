@@ -13,6 +13,7 @@ check lint-imports
 check snakefmt --check workflow
 check snakemake --lint
 check python -m siil.keys --check
+check python scripts/captions.py --check
 check python scripts/dvc_stages.py --check
 check codespell
 if [ ${#failed[@]} -gt 0 ]; then

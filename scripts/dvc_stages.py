@@ -41,13 +41,18 @@ def outputs(data: str, results: str, sources: Mapping[str, Source]) -> dict[str,
         "train": [f"{results}/train"],
         "test": [f"{results}/test"],
         "evaluate": [f"{results}/evaluate"],
-        "aggregate": [f"{results}/aggregate/{name}.tsv" for name in ("vertebrae", "scans", "summary")],
+        "aggregate": [f"{results}/aggregate/{name}.tsv" for name in ("scans", "summary")],
         "tables": [f"{results}/tables"],
         "figures": [f"{results}/figures"],
         "report": [f"{results}/report"],
     }
 
 
+PLOTS = {
+    "history": {"x": "epoch", "y": "total", "title": "Loss of the trainings"},
+    "vertebrae": {"x": "label", "y": "dice", "template": "scatter", "title": "Dice of each vertebra"},
+}
+"""Tables of the step aggregate that `dvc plots show` draws."""
 NEEDS = {
     "fetch": (),
     "index": ("fetch",),
@@ -89,10 +94,10 @@ def pipeline() -> dict[str, Any]:
     aggregate = f"{results}/aggregate"
     stages["aggregate"]["metrics"] = [{f"{aggregate}/metrics.json": {"persist": True}}]
     stages["aggregate"]["plots"] = [
-        {f"{aggregate}/history.tsv": {"persist": True, "x": "epoch", "y": "total", "title": "Loss"}}
+        {f"{aggregate}/{name}.tsv": {"persist": True, **options}} for name, options in PLOTS.items()
     ]
     for name in ("tables", "figures", "report"):
-        stages[name]["deps"] += [f"{aggregate}/metrics.json", f"{aggregate}/history.tsv"]
+        stages[name]["deps"] += [f"{aggregate}/metrics.json", *(f"{aggregate}/{name}.tsv" for name in PLOTS)]
     weights = f"{results}/train/{config.models[0]}/fold{config.folds[0]}/weights.safetensors"
     artifact = {"path": weights, "type": "model", "desc": config.description, "labels": ["ct", "vertebrae", "siil"]}
     return {"stages": stages, "artifacts": {"siil": artifact}}

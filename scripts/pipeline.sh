@@ -5,7 +5,6 @@ set -euo pipefail
 experiment=$1
 shift
 page=results/$experiment/report/index.html
-python scripts/unlock.py
 run=(snakemake --cores all --config "experiment=$experiment" "$@")
 if [ -t 2 ]; then
     "${run[@]}" 2>&1 | python scripts/watch.py "$experiment"

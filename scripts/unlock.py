@@ -1,11 +1,29 @@
-"""Unlock this folder if the Snakemake that locked it is dead (killed, or the machine went down); else leave it."""
+"""Unlocks this folder if the Snakemake that locked it is dead (killed -9, or the machine went down); else leaves it.
+
+The Snakefile does so before every run (`unlock`), so that after any death the same command goes on where it stopped.
+Snakemake's locks do not say whose they are: `.snakemake/locked-by` holds the name of the machine that took them, and on
+another machine of a cluster, where the owner cannot be seen, they stay.
+"""
 
 import os
-import subprocess
-import sys
+import socket
 from pathlib import Path
 
 import psutil
+
+
+def unlock(folder: Path) -> None:
+    """Remove the locks of a dead run of this machine, and note that the next ones are this machine's."""
+    state = folder / ".snakemake"
+    owner = state / "locked-by"
+    locks = [path for path in (state / "locks").glob("*") if path.is_file()]
+    here = socket.gethostname()
+    if locks and ((owner.is_file() and owner.read_text(encoding="utf-8") != here) or alive(folder)):
+        return
+    for path in locks:
+        path.unlink(missing_ok=True)
+    state.mkdir(exist_ok=True)
+    owner.write_text(here, encoding="utf-8")
 
 
 def alive(folder: Path) -> bool:
@@ -23,6 +41,4 @@ def alive(folder: Path) -> bool:
 
 
 if __name__ == "__main__":
-    here = Path.cwd()
-    if any((here / ".snakemake" / "locks").glob("*")) and not alive(here):
-        sys.exit(subprocess.run(["snakemake", "--unlock", "--quiet", "all"], check=False).returncode)
+    unlock(Path.cwd())

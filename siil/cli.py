@@ -23,6 +23,7 @@ import typer
 from siil import config as configuration
 from siil.errors import ConfigError, message
 from siil.pipeline import BY_NAME, OWN_VERBS, VERBS
+from siil.processes import launched
 
 log = logging.getLogger("siil")
 app = typer.Typer(
@@ -89,13 +90,18 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def _log_to(path: Path | None) -> None:
+    """To `path`, else to standard error. Of several processes the others say to standard error what is amiss."""
     logging.captureWarnings(True)
     handlers: list[logging.Handler] = [logging.StreamHandler()]
-    if path is not None:
+    first = launched().first
+    if path is not None and first:
         path.parent.mkdir(parents=True, exist_ok=True)
         handlers = [logging.FileHandler(path, mode="w", encoding="utf-8")]
     logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=handlers, force=True
+        level=logging.INFO if first else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(message)s",
+        handlers=handlers,
+        force=True,
     )
 
 

@@ -5,10 +5,11 @@ Lowest layer: imports nothing of the package.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
-import tempfile
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,27 +20,24 @@ from typing import Any
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; rename it to `path` if the block succeeds, else delete it.
 
-    The temporary name keeps the suffixes of `path` (`.nii.gz`), by which writers choose the format. Folders are made.
+    The temporary name ends with the name of `path`, by whose suffixes (`.nii.gz`) writers choose the format, and says
+    which process of which machine it is of: what a killed one left is removed here. Folders are made.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".tmp-", suffix="".join(path.suffixes[-2:]), dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    ours = f".tmp-{socket.gethostname()}-"
+    for left in path.parent.glob(f"{glob.escape(ours)}[0-9]*-{glob.escape(path.name)}"):
+        if not Path("/proc", left.name.removeprefix(ours).split("-")[0]).exists():
+            left.unlink(missing_ok=True)
+    temporary = path.with_name(f"{ours}{os.getpid()}-{path.name}")
+    temporary.touch()
     try:
         yield temporary
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def write_text(path: Path, text: str) -> None:

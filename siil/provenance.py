@@ -112,7 +112,13 @@ def run_path(artefact: Path) -> Path:
 
 @contextmanager
 def record(
-    path: Path, *, stage: str, config: Mapping[str, Any], inputs: Iterable[Path] = (), seed: int | None = None
+    path: Path,
+    *,
+    stage: str,
+    config: Mapping[str, Any],
+    inputs: Iterable[Path] = (),
+    seed: int | None = None,
+    write: bool = True,
 ) -> Iterator[dict[str, Any]]:
     """Time a block and write its run record to `path` when it succeeds.
 
@@ -122,6 +128,7 @@ def record(
         config: the resolved sections that the stage saw.
         inputs: files whose SHA-256 goes into the record, by name; folders are kept as far as names need them to differ.
         seed: seed of the randomness used, if any.
+        write: False for those of several processes that leave the record to the first.
 
     Raises:
         InputError: an input does not exist.
@@ -144,7 +151,8 @@ def record(
     yield entry
     entry["started"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started))
     entry["seconds"] = round(time.time() - started, 3)
-    files.write_json(path, entry)
+    if write:
+        files.write_json(path, entry)
 
 
 def _named(paths: Iterable[Path]) -> dict[str, Path]:

@@ -61,7 +61,7 @@ def test_a_rule_only_wires(name):
         assert f"    {directive}:" in text, f"rule {name} has no {directive}"
     assert not re.search(r"^    (run|script|notebook|wrapper):", text, flags=re.M)
     assert "directory(" not in text
-    assert f"python -m siil {name} " in text
+    assert re.search(rf'"(python|{{resources\.launcher}}) -m siil {name} ', text)
     assert f'code=code_digest("{name}")' in text
     assert f'settings("{name}"' in text
     assert "mem_mb=" in text

@@ -22,7 +22,15 @@ from tests.test_architecture import rules
 ROOT = PACKAGE.parent
 ENVS = sorted((ROOT / "workflow" / "envs").glob("*.yaml"))
 CHANNELS = ["conda-forge", "nodefaults"]
-PYPI_OF_CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib", "lightning": "lightning-fabric"}
+VARIANTS = {f"train-{variant}.yaml": f"pytorch-{variant}" for variant in ("cpu", "gpu")}
+"""Of train.yaml, taken where SIIL_TORCH says so -> what they ask for instead of pytorch."""
+PYPI_OF_CONDA = {
+    "pytorch": "torch",
+    "pytorch-cpu": "torch",
+    "pytorch-gpu": "torch",
+    "matplotlib-base": "matplotlib",
+    "lightning": "lightning-fabric",
+}
 """Where conda-forge's name differs. `lightning` holds Fabric there (siil.training.fabric takes either)."""
 PACKAGE_OF_IMPORT = {
     "yaml": "pyyaml",
@@ -55,6 +63,13 @@ def environment(path: Path) -> tuple[dict[str, str], list[str]]:
             name, _, version = entry.partition(" =")
             found[normal(PYPI_OF_CONDA.get(name, name))] = version
     return found, pip
+
+
+def family(name: str) -> str:
+    """The environment file of a rule, without suffix and variant."""
+    used = re.search(r'conda:\n        f?"\.\./envs/(\w+)(?:\{TORCH\})?\.yaml"', rules()[name])
+    assert used, name
+    return used[1]
 
 
 def imports(stage: str) -> set[str]:
@@ -122,12 +137,19 @@ def test_the_whole_environment_has_what_the_package_asks_for():
 
 @pytest.mark.parametrize("name", VERBS)
 def test_what_a_rule_imports_is_in_its_environment(name):
-    used = re.search(r'conda:\n        "\.\./envs/(\w+\.yaml)"', rules()[name])
-    assert used
-    packages, _ = environment(ROOT / "workflow" / "envs" / used[1])
+    packages, _ = environment(ROOT / "workflow" / "envs" / f"{family(name)}.yaml")
     assert imports(name) - set(packages) == set()
 
 
 def test_every_environment_is_used_by_a_rule():
-    used = {match for text in rules().values() for match in re.findall(r'"\.\./envs/(\w+\.yaml)"', text)}
-    assert used == {path.name for path in ENVS}
+    used = {f"{family(name)}.yaml" for name in rules()}
+    assert used | set(VARIANTS) == {path.name for path in ENVS}
+
+
+@pytest.mark.parametrize(("name", "package"), VARIANTS.items())
+def test_a_variant_differs_in_the_build_of_torch_alone(name, package):
+    plain, variant = (
+        yaml.safe_load((ROOT / "workflow" / "envs" / file).read_text(encoding="utf-8")) for file in ("train.yaml", name)
+    )
+    wanted = [line.replace("pytorch ", f"{package} ") for line in plain["dependencies"]]
+    assert variant == {**plain, "dependencies": wanted}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from siil import files
@@ -22,6 +24,18 @@ def test_the_temporary_file_keeps_the_suffixes_and_lies_beside_the_target(tmp_pa
         assert temporary.name.endswith(".nii.gz")
         assert temporary.parent == tmp_path
         temporary.write_bytes(b"x")
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_that_writes_the_file(tmp_path):
+    with pytest.raises(SystemExit), files.atomic(tmp_path / "scan.nii.gz") as temporary:
+        name = temporary.name
+        raise SystemExit
+    dead, living = (tmp_path / name.replace(str(os.getpid()), number) for number in ("4999999", str(os.getppid())))
+    other = tmp_path / name.replace("scan", "other").replace(str(os.getpid()), "4999999")
+    for path in (dead, living, other):
+        path.touch()
+    files.write_text(tmp_path / "scan.nii.gz", "whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"scan.nii.gz", living.name, other.name}
 
 
 def test_a_written_file_has_the_permissions_of_any_other(tmp_path):

@@ -53,7 +53,7 @@ class Ocpl(nn.Module):
 
     @torch.no_grad()
     def remember(self, embeddings: Float[Tensor, "B K E"], present: Bool[Tensor, "B K"]) -> None:
-        """Write each present embedding to the next slot of its class's ring, in the order of ranks, then of samples.
+        """Write each present embedding to the next slot of its class's ring, in the order of the whole batch.
 
         An empty slot becomes a copy, a filled one `momentum` of its old value plus the rest of the new.
         """
@@ -97,7 +97,8 @@ def centres(slots: np.ndarray, *, before: np.ndarray, seed: int) -> np.ndarray:
 def _of_all_ranks(
     embeddings: Float[Tensor, "B K E"], present: Bool[Tensor, "B K"]
 ) -> tuple[Float[Tensor, "N K E"], Bool[Tensor, "N K"]]:
-    """The embeddings of every process, in the order of ranks, so that each of them writes the same memory."""
+    """The embeddings of every process, so that each of them writes the same memory, in the order that one process with
+    the whole batch would have: sample n of it is number n // world of process n % world (siil.training.patches)."""
     distributed = torch.distributed
     if not (distributed.is_available() and distributed.is_initialized()):
         return embeddings, present
@@ -106,4 +107,4 @@ def _of_all_ranks(
     masks = [torch.empty_like(present, dtype=torch.uint8) for _ in range(world)]
     distributed.all_gather(rows, embeddings.contiguous())
     distributed.all_gather(masks, present.to(torch.uint8))
-    return torch.cat(rows), torch.cat(masks).bool()
+    return torch.stack(rows, 1).flatten(0, 1), torch.stack(masks, 1).flatten(0, 1).bool()

@@ -43,19 +43,25 @@ def predict(
     SCAN is a NIfTI file, a folder of NIfTI files, or a DICOM series as folder or zip. Per scan, in its own geometry:
     _seg.nii.gz (VerSe codes), _ctd.json (centres of the bodies), _vertebrae.tsv, _scan.json, _preview.png,
     _viewer.html (opens offline), for DICOM also _seg.dcm, and run.json. The input is never changed.
+    Under torchrun or srun each process takes its share of the scans.
     """
+    from siil import processes
     from siil.inference.device import pick_device
     from siil.inference.scans import find_scans
     from siil.model.weights import load_network
 
     chosen = _weights(weights)
     found = find_scans(scans)
-    place = pick_device(device)
+    place, here = pick_device(device), processes.launched()
+    if here.world > 1:
+        from siil.training.device import make_fabric
+
+        make_fabric(place, precision="32-true")  # each process on its own GPU
     network, about = load_network(chosen)
     network = network.to(place)
     log.info("%s", provenance.RESEARCH_USE)
     failed = []
-    for scan in found:
+    for scan in here.share(found):
         folder = output if len(found) == 1 else output / scan.name
         try:
             _predict_one(scan, folder, network=network, about=about, config=config, weights=chosen, device=place)
@@ -66,6 +72,10 @@ def predict(
             what = " ".join(f"{scan.path}: {type(error).__name__}: {error}".split()) if said is None else said
             log.error("ERROR: %s", what, exc_info=said is None)
             failed.append(scan.name)
+    if here.world > 1:  # together, since a launcher ends all processes when one ends with an error
+        from siil.training.device import gather
+
+        failed = gather(failed)
     if failed:
         raise InputError(f"{len(failed)} of {len(found)} scans were not segmented: {', '.join(failed)}")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siil import config as configuration
-from siil import files, provenance
+from siil import files, processes, provenance
 from siil.config import Config
 from siil.errors import DatasetError
 from siil.folds import read_list
@@ -40,6 +40,7 @@ def train(
     """Train one network on one fold; keep the weights that are best on its validation cases.
 
     A killed run goes on from OUTPUT/last.ckpt when it is called again, and ends as if it had not been interrupted.
+    Under torchrun or srun the processes share each batch; the first writes the files.
     Curves for TensorBoard are in OUTPUT/tensorboard. Research use only, not a medical device.
     """
     from siil.inference.device import usable_precision
@@ -51,7 +52,8 @@ def train(
     names = read_names(lists)
     start = Path(settings.init_weights) if settings.init_weights else None
     values = configuration.sections(config, BY_NAME["train"].sections)
-    with provenance.record(output / "run.json", stage="train", config=values, seed=settings.seed) as entry:
+    first = processes.launched().first
+    with provenance.record(output / "run.json", stage="train", config=values, seed=settings.seed, write=first) as entry:
         fabric = make_fabric(device, precision=settings.precision)
         network = start_network(
             model=config.model, patch_vox=patch_vox, spacing_mm=spacing_mm, seed=settings.seed, weights=start
@@ -63,7 +65,8 @@ def train(
         entry["device"], entry["peak_memory_mb"] = device_name(fabric), peak_memory_mb(fabric)
         precision = usable_precision(settings.precision, fabric.device.type)
         entry |= facts(progress, network, precision=precision)
-        _save(config, network, progress, path=output / "weights.safetensors", code=entry["code"])
+        if first:
+            _save(config, network, progress, path=output / "weights.safetensors", code=entry["code"])
     log.info("best epoch %d: dice %.3f per vertebra on validation cases", progress.best_epoch, progress.best_score)
 
 

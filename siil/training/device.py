@@ -1,18 +1,28 @@
-"""Where training runs: Lightning Fabric for a device name and a precision, and what the run took there."""
+"""Where training runs: Lightning Fabric for a device name and a precision, and what the run took there.
+
+With several processes (siil.processes) gradients are exchanged by DDP: NCCL between GPUs, gloo between CPUs.
+"""
 
 from __future__ import annotations
 
+import datetime
 import logging
 import resource
 import sys
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
 
 import torch
 
+from siil import processes
 from siil.errors import ConfigError
 from siil.inference.device import pick_device, usable_precision
-from siil.training.fabric import Fabric
+from siil.training.fabric import DDPStrategy, Fabric, LightningEnvironment
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+PATIENCE: Final = datetime.timedelta(days=2)
+"""How long a process waits for the others: one may label scans while another is done with its share."""
 
 
 def make_fabric(device: str, *, precision: str) -> Fabric:
@@ -27,9 +37,29 @@ def make_fabric(device: str, *, precision: str) -> Fabric:
     usable = usable_precision(precision, chosen)
     if usable != precision:
         log.info("this processor does not compute in bfloat16: %s instead of %s", usable, precision)
-    fabric = Fabric(accelerator=chosen, devices=1, precision=usable)  # type: ignore[arg-type]
+    fabric = Fabric(accelerator=chosen, precision=usable, **_spread())  # type: ignore[arg-type]
     fabric.launch()
     return fabric
+
+
+def _spread() -> dict[str, Any]:
+    """Fabric's arguments for the processes that were launched.
+
+    Terms of weight zero leave parameters without a gradient, which DDP must be told. Buffers are not sent around: the
+    memory and its prototypes are equal on all ranks because each writes what all have seen (siil.model.ocpl).
+    """
+    here = processes.launched()
+    if here.world == 1:  # named, since Fabric would take a SLURM job for one of several processes
+        return {"devices": 1, "plugins": [LightningEnvironment()]}
+    strategy = DDPStrategy(find_unused_parameters=True, broadcast_buffers=False, timeout=PATIENCE)
+    return {"devices": here.local_world, "num_nodes": here.nodes, "strategy": strategy}
+
+
+def gather(items: Sequence[T]) -> list[T]:
+    """The items of every process, in the order of ranks, to each of several; waits until all have come."""
+    parts: list[list[T]] = [[] for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather_object(parts, list(items))
+    return [item for part in parts for item in part]
 
 
 def device_name(fabric: Fabric) -> str:

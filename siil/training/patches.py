@@ -17,6 +17,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from siil.errors import ConfigError
 from siil.preprocess import normalise
 from siil.schema.training import Train
 from siil.training import augment
@@ -51,6 +52,13 @@ class Batches:
     rank: int = 0
     world: int = 1
     pin: bool = False
+
+    def __post_init__(self) -> None:
+        if self.settings.batch_size % self.world:
+            raise ConfigError(
+                f"train.batch_size {self.settings.batch_size} cannot be shared by {self.world} processes; expected a "
+                "multiple of them: change it, or the number of processes"
+            )
 
     def draw(self, step: int) -> Batch:
         """The batch of a step: every case comes once in `len(names)` samples, in an order drawn for each such pass."""

@@ -1,33 +1,17 @@
-"""DVC beside Snakemake, on the finished tiny experiment: nothing is done twice, and deleted outputs come back."""
+"""dvc.yaml as generated: in step with the pipeline, no output twice, metrics, plots and the released model."""
 
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 
 import pytest
+import yaml
 
 from siil import layers
+from siil.pipeline import VERBS
 from tests.workflow.checkout import ROOT, Checkout
 from tests.workflow.test_scripts import load
-
-
-@pytest.fixture
-def tracked(finished: Checkout) -> Checkout:
-    """The finished experiment as a repository whose default is `tiny`, under git and DVC."""
-    finished.edit("config/config.yaml", "experiment: demo", "experiment: tiny")
-    for name in (".dvcignore", ".gitignore"):
-        shutil.copy(ROOT / name, finished.folder / name)
-    shutil.copytree(ROOT / ".dvc", finished.folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
-    for words in (["git", "init", "-q"], ["python", "scripts/dvc_stages.py"]):
-        done = finished.call(*words)
-        assert done.returncode == 0, done.stdout
-    return finished
-
-
-def dvc(checkout: Checkout, *words: str) -> str:
-    done = checkout.call("dvc", *words)
-    assert done.returncode == 0, done.stdout[-4000:]
-    return done.stdout
 
 
 def test_dvc_yaml_is_in_step_and_parses(tmp_path):
@@ -48,15 +32,50 @@ def test_a_users_own_folder_is_read_and_never_an_output(monkeypatch, experiment,
     assert (folder in stages["fetch"]["deps"]) is not made
 
 
-@pytest.mark.slow
-def test_a_second_repro_and_snakemake_do_nothing_and_checkout_restores(tracked):
-    first = dvc(tracked, "repro")
-    assert "Nothing to be done" in first  # Snakemake had made all of it
-    assert "Data and pipelines are up to date" in dvc(tracked, "repro")
-    assert tracked.plan() == {}
-    shutil.rmtree(tracked.folder / "results/tiny")
-    shutil.rmtree(tracked.folder / "data/phantom_tiny/pap")
-    dvc(tracked, "checkout")
-    assert tracked.plan() == {}
-    assert "up to date" in dvc(tracked, "repro")
-    assert '"work"' in dvc(tracked, "metrics", "show", "--json")
+def written() -> dict:
+    return yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+
+
+def outputs(stage: dict) -> list[str]:
+    return [name for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, ()) for name in entry]
+
+
+def test_there_is_a_stage_per_step_which_calls_its_target():
+    stages = written()["stages"]
+    assert list(stages) == list(VERBS)
+    for name, stage in stages.items():
+        assert stage["cmd"] == f"snakemake --cores all all_{name}"
+
+
+def test_no_two_stages_share_an_output_and_every_output_persists():
+    stages = written()["stages"].values()
+    names = Counter(name for stage in stages for name in outputs(stage))
+    assert [name for name, count in names.items() if count > 1] == []
+    inside = [(a, b) for a in names for b in names if b.startswith(f"{a}/")]
+    assert inside == []
+    entries = [entry for stage in stages for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, ())]
+    assert all(options["persist"] for entry in entries for options in entry.values())
+
+
+def test_every_stage_depends_on_code_layers_and_what_comes_before():
+    layers_of_all = {"config/config.yaml", "config/datasets/phantom_demo.yaml", "config/experiments/demo.yaml"}
+    for name, stage in written()["stages"].items():
+        assert {file for entry in stage["params"] for file in entry} >= layers_of_all
+        assert f"siil/stages/{name}.py" in stage["deps"]
+        assert "config/models/siil.yaml" in stage["deps"]
+
+
+def test_metrics_plots_and_the_released_model_are_named():
+    values = written()
+    aggregate = values["stages"]["aggregate"]
+    assert list(aggregate["metrics"][0]) == ["results/demo/aggregate/metrics.json"]
+    drawn = {name: (options["x"], options["y"]) for entry in aggregate["plots"] for name, options in entry.items()}
+    assert drawn == {
+        "results/demo/aggregate/history.tsv": ("epoch", "total"),
+        "results/demo/aggregate/vertebrae.tsv": ("label", "dice"),
+    }
+    model = values["artifacts"]["siil"]
+    assert model["type"] == "model"
+    assert model["path"] in {f"{out}/siil/fold0/weights.safetensors" for out in outputs(values["stages"]["train"])}
+    assert {"ct", "vertebrae"} <= set(model["labels"])
+    assert model["desc"]

@@ -113,6 +113,9 @@ def test_snakemakes_own_report_has_the_tables_and_figures(finished):
     text = (finished.folder / "report.html").read_text(encoding="utf-8")
     for word in ("Tables", "Figures", "Research use only", "training curves", "per vertebra"):
         assert word in text
+    for name in ("tables/per_region", "figures/confusion"):  # each with the caption of its own
+        caption = (finished.folder / "workflow/report" / f"{name}.rst").read_text(encoding="utf-8")
+        assert caption.split("\n")[0][:60] in text, name
 
 
 def test_make_dag_and_the_plan_of_a_fresh_folder(tmp_path):

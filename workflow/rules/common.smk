@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import runpy
 import sys
 from pathlib import Path
 
@@ -15,6 +16,9 @@ os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]),
     PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.getenv("PYTHONPATH")])),
 )
+
+if workflow.is_main_process:  # so that the same command goes on after any death
+    runpy.run_path(str(ROOT / "scripts" / "unlock.py"))["unlock"](Path.cwd())
 
 from siil import config as configuration
 from siil import layers
@@ -49,6 +53,8 @@ def settings(stage, model=None, source=None):
     return json.dumps(configuration.sections(resolved(model), names), sort_keys=True)
 
 
+# Which build of torch --use-conda takes: that of envs/train.yaml, or -cpu or -gpu.
+TORCH = "".join(f"-{variant}" for variant in os.getenv("SIIL_TORCH", "").split())
 CONFIG = resolved()
 RUNS = configuration.runs(CONFIG)  # what the wildcard `model` stands for: siil, siil@1
 DATASET = CONFIG.dataset.name
@@ -155,6 +161,6 @@ def above(path, steps=1):
     return str(Path(path).parents[steps - 1])
 
 
-def growing(mb):
-    """Resource function: memory that grows with each attempt at a job."""
-    return lambda wildcards, attempt: mb * attempt
+def growing(amount):
+    """Resource function: memory in MB, or minutes, that grow with each attempt at a job."""
+    return lambda wildcards, attempt: amount * attempt

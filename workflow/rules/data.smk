@@ -15,7 +15,7 @@ rule fetch:
     threads: 2
     resources:
         mem_mb=growing(4000),
-        runtime=1440,
+        runtime=growing(1440),
     params:
         config=lambda wildcards: settings("fetch", source=wildcards.source),
         code=code_digest("fetch"),
@@ -39,7 +39,7 @@ checkpoint index:
     threads: 1
     resources:
         mem_mb=growing(4000),
-        runtime=240,
+        runtime=growing(240),
     params:
         config=settings("index"),
         code=code_digest("index"),
@@ -68,7 +68,7 @@ rule preprocess:
     threads: 1
     resources:
         mem_mb=growing(8000),
-        runtime=30,
+        runtime=growing(30),
     params:
         config=settings("preprocess"),
         code=code_digest("preprocess"),
@@ -92,7 +92,7 @@ rule pap:
     threads: 1
     resources:
         mem_mb=growing(4000),
-        runtime=15,
+        runtime=growing(15),
     params:
         config=settings("pap"),
         code=code_digest("pap"),
@@ -118,7 +118,7 @@ checkpoint split:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=10,
+        runtime=growing(10),
     params:
         config=settings("split"),
         code=code_digest("split"),

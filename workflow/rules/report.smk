@@ -1,4 +1,5 @@
-# All scans of an experiment in one place: pooled numbers, tables, figures, and the page that shows them.
+# All scans of an experiment in one place: pooled numbers, tables, figures, and the page that shows them. On a cluster
+# they are one job.
 
 # As siil.report.tables.NAMES and siil.report.figures.NAMES have them; a test compares. (To import these here would load
 # pandas and matplotlib each time Snakemake starts.)
@@ -46,12 +47,14 @@ rule aggregate:
         "logs/{experiment}/aggregate.log",
     benchmark:
         "logs/{experiment}/aggregate.tsv"
+    group:
+        "reporting"
     conda:
         "../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=growing(4000),
-        runtime=60,
+        runtime=growing(60),
     params:
         config=settings("aggregate"),
         code=code_digest("aggregate"),
@@ -75,7 +78,7 @@ rule tables:
         [
             report(
                 f"results/{{experiment}}/tables/{name}.csv",
-                caption="../report/tables.rst",
+                caption=f"../report/tables/{name}.rst",
                 category="Tables",
                 labels={"table": name.replace("_", " ")},
             )
@@ -85,12 +88,14 @@ rule tables:
         "logs/{experiment}/tables.log",
     benchmark:
         "logs/{experiment}/tables.tsv"
+    group:
+        "reporting"
     conda:
         "../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=growing(4000),
-        runtime=30,
+        runtime=growing(30),
     params:
         config=settings("tables"),
         code=code_digest("tables"),
@@ -115,7 +120,7 @@ rule figures:
         [
             report(
                 f"results/{{experiment}}/figures/{name}.png",
-                caption="../report/figures.rst",
+                caption=f"../report/figures/{name}.rst",
                 category="Figures",
                 labels={"figure": name.replace("_", " ")},
             )
@@ -125,12 +130,14 @@ rule figures:
         "logs/{experiment}/figures.log",
     benchmark:
         "logs/{experiment}/figures.tsv"
+    group:
+        "reporting"
     conda:
         "../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=growing(8000),
-        runtime=60,
+        runtime=growing(60),
     params:
         config=settings("figures"),
         code=code_digest("figures"),
@@ -164,12 +171,14 @@ rule report:
         "logs/{experiment}/report.log",
     benchmark:
         "logs/{experiment}/report.tsv"
+    group:
+        "reporting"
     conda:
         "../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=growing(8000),
-        runtime=60,
+        runtime=growing(60),
     params:
         config=settings("report"),
         code=code_digest("report"),

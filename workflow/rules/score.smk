@@ -21,12 +21,12 @@ rule test:
     group:
         "score_{model}_fold{fold}"
     conda:
-        "../envs/train.yaml"
+        f"../envs/train{TORCH}.yaml"
     threads: 1
     resources:
         gpu=1,
         mem_mb=growing(8000),
-        runtime=30,
+        runtime=growing(30),
     params:
         config=lambda wildcards: settings("test", wildcards.model),
         code=code_digest("test"),
@@ -55,7 +55,7 @@ rule evaluate:
     threads: 1
     resources:
         mem_mb=growing(8000),
-        runtime=30,
+        runtime=growing(30),
     params:
         config=lambda wildcards: settings("evaluate", wildcards.model),
         code=code_digest("evaluate"),

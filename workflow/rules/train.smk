@@ -1,4 +1,5 @@
 # One model on one fold. A killed job goes on from last.ckpt, which is not an output: Snakemake would delete it.
+# `launcher` is a resource since it belongs to the machine and reruns nothing: several GPUs in docs/cluster.md.
 
 
 rule train:
@@ -21,12 +22,13 @@ rule train:
     benchmark:
         "logs/{experiment}/train/{model}/fold{fold}.tsv"
     conda:
-        "../envs/train.yaml"
+        f"../envs/train{TORCH}.yaml"
     threads: TRAIN_THREADS
     resources:
         gpu=1,
+        launcher="python",
         mem_mb=growing(16000),
-        runtime=1440,
+        runtime=growing(1440),
     params:
         config=lambda wildcards: settings("train", wildcards.model),
         code=code_digest("train"),
@@ -34,5 +36,5 @@ rule train:
         lists=lambda wildcards, input: above(input.lists[0]),
         folder=lambda wildcards, output: above(output.weights),
     shell:
-        "python -m siil train --data {params.data:q} --lists {params.lists:q} --output {params.folder:q}"
+        "{resources.launcher} -m siil train --data {params.data:q} --lists {params.lists:q} --output {params.folder:q}"
         " --config {params.config:q} --log {log:q}"

@@ -1,8 +1,14 @@
-"""From the weights of a training to those that ship with the package: `python -m siil.model.release WEIGHTS`."""
+"""From the weights of a training to those that ship with the package.
+
+    python -m siil.model.release results/phantom_full/train/siil/fold0/weights.safetensors --notes "where they come from"
+
+float16, at most 16 MB. docs/model-card.md says what they are and are not.
+"""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from siil.errors import WeightsError
@@ -11,8 +17,8 @@ from siil.model.weights import SHIPPED, load_network, save_weights
 LARGEST_BYTES = 16_000_000
 
 
-def release(weights: Path, output: Path = SHIPPED) -> None:
-    """Write `weights` as float16 to `output`.
+def release(weights: Path, output: Path = SHIPPED, *, experiment: str = "phantom_full", notes: str = "") -> None:
+    """Write `weights` as float16 to `output`, with the experiment's name and notes (revision, seeds) in its description.
 
     Raises:
         WeightsError: the file would be larger than 16 MB.
@@ -21,10 +27,13 @@ def release(weights: Path, output: Path = SHIPPED) -> None:
     size = 2 * sum(value.numel() for value in network.state_dict().values())
     if size > LARGEST_BYTES:
         raise WeightsError(f"{weights}: {size / 1e6:.1f} MB in float16, expected at most {LARGEST_BYTES / 1e6:.0f}")
-    save_weights(output, network, about=about, half=True)
+    save_weights(output, network, about=replace(about, experiment=experiment, notes=notes), half=True)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", type=Path)
-    release(parser.parse_args().weights)
+    parser.add_argument("--experiment", default="phantom_full")
+    parser.add_argument("--notes", default="", help="revision, seeds, steps")
+    given = parser.parse_args()
+    release(given.weights, experiment=given.experiment, notes=given.notes)

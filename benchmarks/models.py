@@ -17,6 +17,7 @@ import torch
 
 from siil import config as configuration
 from siil.config import Config
+from siil.inference.device import usable_precision
 from siil.losses.total import total_loss
 from siil.model.build import build_network
 from siil.training.optimizer import make_optimizer
@@ -29,7 +30,7 @@ VERTEBRAE = list(range(14, 20))
 def stepper(config: Config, *, spacing_mm: float) -> Callable[[], float]:
     """A function that makes one training step (L predicted) and returns its seconds."""
     torch.manual_seed(0)
-    patch, precision = config.patch.size_vox, config.train.precision
+    patch, precision = config.patch.size_vox, usable_precision(config.train.precision, "cpu")
     network = build_network(model=config.model, patch_vox=patch, spacing_mm=spacing_mm)
     optimizer = make_optimizer(network, config.train)
     one = spine_labels(VERTEBRAE, height=patch[0] // len(VERTEBRAE), patch=patch)

@@ -43,7 +43,9 @@ class Inference(Section):
     blending: Literal["gaussian", "hann"] = Field(description="weights of a window's voxels")
     batch_size: int = Field(ge=1, description="windows per forward pass")
     localise: bool = Field(description="compute only windows in which a first look, side by side, sees spine")
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(description="Lightning Fabric's name")
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
+        description="Lightning Fabric's name; bf16-mixed becomes 32-true on CPUs without AVX-512"
+    )
     spine_threshold: float = Field(ge=0.1, lt=1, description="O_R above: spine")
     flip: bool = Field(description="test-time front-back and up-down flips; off, they do not pay")
     min_volume_mm3: float = Field(ge=0, description="smaller vertebrae are dropped, mm3")

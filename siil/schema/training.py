@@ -37,7 +37,9 @@ class Train(Section):
     decay: float = Field(gt=0, le=1, description="schedule step: factor")
     decay_every_epochs: float = Field(gt=0, description="schedule step: epochs between two factors")
     clip_norm: float | None = Field(description="largest norm of the gradient; null: none")
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(description="Lightning Fabric's name")
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
+        description="Lightning Fabric's name; bf16-mixed becomes 32-true on CPUs without AVX-512"
+    )
     validate_every_epochs: int = Field(
         ge=1, description="epochs between two validations; the last one always validates"
     )

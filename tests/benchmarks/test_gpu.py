@@ -51,6 +51,7 @@ def test_the_table_is_printed_and_written(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(gpu, "WAYS", (WAY["float32"],))
     sets = [word for pair in SMALL for word in ("--set", pair)]
     table = tmp_path / "table.md"
-    main(["--device", "cpu", "--sizes", "demo", "--models", "siil", "--steps", "1", "--output", str(table), *sets])
+    quick = ["--device", "cpu", "--steps", "1", "--side", "64"]
+    main([*quick, "--sizes", "demo", "--models", "siil", "--output", str(table), *sets])
     assert table.read_text() == capsys.readouterr().out
     assert table.read_text().count("| demo | siil |") == 1

@@ -11,10 +11,8 @@ import pytest
 
 from siil import config, volume
 from siil.anatomy import BY_INDEX, BY_NAME, indices_to_codes
-from siil.errors import ConfigError
 from siil.geometry import Geometry
 from siil.grid import Grid, Volume
-from siil.inference.device import pick_device
 from siil.inference.outputs import TABLE_COLUMNS, centroid_json, scan_facts, vertebra_table, write_core, write_reading
 from siil.inference.predict_case import Prediction, interpret, predict_case
 from siil.inference.vertebrae import suspect, touches_border
@@ -201,13 +199,6 @@ def test_files_can_be_read_back(tmp_path):
     with np.load(tmp_path / "scan_core.npz") as core:
         assert core["localisation"].shape == found.posterior.localisation.shape
         assert core["classes"].shape == (0,)
-
-
-def test_devices_are_named_auto_cpu_or_cuda():
-    assert pick_device("cpu") == "cpu"
-    assert pick_device("auto") in ("cpu", "cuda")
-    with pytest.raises(ConfigError, match="expected auto, cpu or cuda"):
-        pick_device("tpu")
 
 
 def test_decoded_levels_hold_names_of_the_table():

@@ -18,7 +18,7 @@ from siil.datasets.phantom.vertebra import UP, pair
 def atlas(m: Morphometry) -> Iterator[Limb]:
     """C1: lateral masses, anterior and posterior arch, transverse processes with their foramina."""
     mass = m.canal_width / 2 + 4.5
-    yield from pair((mass, 0.0, 3.5), (mass + 1.0, 0.0, -4.0), (8.6, 9.5), (8.8, 9.0), (0, 1, 0))
+    yield from pair((mass, 0.0, 5.0), (mass + 1.0, 0.0, -6.0), (8.2, 9.0), (8.4, 8.6), (0, 1, 0))
     front = [(mass - 2, -7.0, 0.0), (9.0, -11.0, 0.0), (0.0, -12.5, 0.0)]
     for a, b in pairwise(front):
         yield from pair(a, b, (3.4, 5.5), (3.4, 6.0), UP)
@@ -50,11 +50,11 @@ def axis(m: Morphometry) -> Iterator[Limb]:
     back = wall + m.canal_depth
     lamina = m.lamina_height / 2
     yield from pair(
-        (shoulder + 2, wall + 8.0, -half + 4), (1.5, back + 2.5, -half + 3), (3.8, lamina), (4.0, lamina), UP
+        (shoulder + 2, wall + 8.0, -half + 4), (1.5, back + 2.5, -half + 3), (4.2, lamina), (4.5, lamina), UP
     )
     drop = np.radians(m.spinous_drop)
     tip = (0.0, back + (m.spinous_length - 4) * float(np.cos(drop)), -half + 2 - m.spinous_length * float(np.sin(drop)))
-    yield Limb((0.0, back + 1, -half + 3), tip, (3.6, m.spinous_height / 2), (4.2, m.spinous_height / 2 - 1), UP)
+    yield Limb((0.0, back + 1, -half + 3), tip, (4.2, m.spinous_height / 2), (4.6, m.spinous_height / 2 - 1), UP)
     yield from pair(tip, (5.5, tip[1] + 3.0, tip[2] - 2.5), (3.2, 4.0), (3.0, 3.4), UP)
     end = m.transverse_span / 2 - 3.0
     yield from pair((shoulder + 1, -0.5, -2), (end, 3.5, m.transverse_up), (2.4, 3.0), (2.6, 3.2), UP)

@@ -21,7 +21,7 @@ def arch(level: Level, sizes: Morphometry) -> list[Limb]:
     if level.name[0] == "C":
         parts = _cervical(sizes, bifid=level.name != "C7")
     elif level.name[0] == "T" and level.name not in ("T12", "T13"):
-        parts = _thoracic(sizes, stout=float(np.interp(int(level.name[1:]), (1, 5), (1.3, 1.05))))
+        parts = _thoracic(sizes, stout=float(np.interp(int(level.name[1:]), (1, 2, 5, 6), (1.5, 1.4, 1.2, 1.05))))
     else:
         parts = _lumbar(sizes, ribbed=level.rib_mm > 0)
     return list(parts)
@@ -57,13 +57,15 @@ def _cervical(m: Morphometry, *, bifid: bool) -> Iterator[Limb]:
     pillar = m.canal_width / 2 + 5.8
     yield from pair((m.width / 2 - 2.5, wall - 4, 1), (pillar - 2, wall + 2, 0.5), *_both(m.pedicle_width, 7.0), UP)
     # articular pillar: its facets are tiles, the lower one behind the upper one of the next level
-    top, bottom = half + m.disc * 0.5 + 4.0, -half - m.disc * 0.5 - 6.0
+    top, bottom = half + m.disc * 0.5 + 6.5, -half - m.disc * 0.5 - 8.5
     yield from pair((pillar, wall + 6.0, -1), (pillar, wall + 1.5, top - 3.5), (6.4, 5.2), (6.2, 3.6), (0, 1, 0))
     yield from pair((pillar, wall + 6.0, 1), (pillar, wall + 11.0, bottom + 3.5), (6.4, 5.2), (6.2, 3.6), (0, 1, 0))
     back = wall + m.canal_depth
     lamina = m.lamina_height / 2
-    yield from pair((pillar - 1, wall + 8.5, -3.0), (1.5, back + 2.0, -5.0), (3.3, lamina), (3.4, lamina), (0, 0.25, 1))
-    spine, tip = _spinous(m, thickness=6.0, tip_height=8.0, base_z=-5.0)
+    yield from pair(
+        (pillar - 1, wall + 8.5, -3.0), (1.5, back + 1.5, -5.0), (3.5, lamina), (3.6, lamina), (0, -0.25, 1)
+    )
+    spine, tip = _spinous(m, thickness=6.0, tip_height=max(8.0, 0.9 * m.spinous_height), base_z=-5.0)
     yield spine
     if bifid:
         yield from pair(tip, (4.2, tip[1] + 2.5, tip[2] - 1.5), (2.4, 2.8), (2.2, 2.6), UP)
@@ -84,14 +86,14 @@ def _thoracic(m: Morphometry, *, stout: float) -> Iterator[Limb]:
     # facets in the coronal plane: the upper one looks back, the lower one lies behind that of the next level
     yield from pair(
         (pillar, wall + 8.5, root_z - 2),
-        (pillar, wall + 9.0, half + m.disc * 0.5 + 3.0),
+        (pillar, wall + 9.0, half + m.disc * 0.5 + 3.0 * stout),
         (5.2 * stout, 3.4),
         (5.0 * stout, 2.0),
         (0, 1, 0),
     )
     yield from pair(
         (pillar - 1.5, wall + 11.5, -2),
-        (pillar - 2.0, wall + 13.0, -half - m.disc * 0.5 - 3.0),
+        (pillar - 2.0, wall + 13.0, -half - m.disc * 0.5 - 3.0 * stout),
         (5.5 * stout, 3.3),
         (4.8 * stout, 2.0),
         (0, 1, 0),
@@ -99,10 +101,10 @@ def _thoracic(m: Morphometry, *, stout: float) -> Iterator[Limb]:
     lamina = m.lamina_height / 2
     yield from pair(
         (pillar, wall + 9.5, -1),
-        (1.5, back + 2.5, -4.0),
+        (1.5, back + 1.2, -4.0),
         (2.9 * stout, lamina * 0.9),
         (3.1 * stout, lamina * 0.85),
-        (0, 0.15, 1),
+        (0, -0.25, 1),
     )
     spine, _ = _spinous(m, thickness=6.0 * stout, tip_height=8.0 * stout, base_z=-4.5)
     yield spine
@@ -121,7 +123,7 @@ def _lumbar(m: Morphometry, *, ribbed: bool) -> Iterator[Limb]:
     # facets in the sagittal plane: the lower ones stand between the upper ones of the next level
     yield from pair(
         (pillar, wall + 9, root_z - 2),
-        (pillar + 0.5, wall + 12, half + m.disc * 0.6 + 2.0),
+        (pillar + 0.5, wall + 12, half + m.disc * 0.6 + 1.5),
         (5.5, 6.0),
         (4.3, 5.5),
         (0, 1, 0),
@@ -130,13 +132,15 @@ def _lumbar(m: Morphometry, *, ribbed: bool) -> Iterator[Limb]:
     yield from pair((pillar - 2, wall + 11, 0), (inner, back - 1.0, -8), (4.2, 6.0), (5.0, 6.0), UP)
     yield from pair(
         (inner, back - 0.5, -7),
-        (inner - 0.5, back + 1.5, -half - m.disc * 0.6 - 3.5),
+        (inner - 0.5, back + 1.5, -half - m.disc * 0.6 - 2.5),
         (5.0, 6.0),
         (4.6, 5.0),
         (0, 1, 0),
     )
     lamina = m.lamina_height / 2
-    yield from pair((inner, back - 1.5, -6), (1.5, back + 2.5, -7.5), (4.2, lamina * 0.85), (4.4, lamina * 0.9), UP)
+    yield from pair(
+        (inner, back - 1.5, -6), (1.5, back + 1.7, -7.5), (4.2, lamina * 0.85), (4.4, lamina * 0.9), (0, -0.25, 1)
+    )
     spine, _ = _spinous(m, thickness=7.5, tip_height=m.spinous_height * 0.95, base_z=-8.0)
     yield spine
     tip_z = m.transverse_up
@@ -182,13 +186,13 @@ def body_distance(
     radius = _superellipse(lateral, frontal, power, 2.6 if region != "C" else 3.2)
     wall = (radius / rim - 1) * np.float32(min(half_width, half_depth) * 0.96)
     slope = np.float32(np.tan(np.radians(m.wedge / 2)))
-    dish = np.float32({"C": 0.8, "T": 1.5, "L": 2.0}[region] + change.middle_loss * half)
+    dish = np.float32({"C": 0.4, "T": 1.0, "L": 2.0}[region] + change.middle_loss * half)
     bowl = dish * np.maximum(1 - radius * radius, 0)
     top = np.float32(half) - y * slope - bowl
     bottom = np.float32(half) - y * slope - bowl * np.float32(0.9)
     if region == "C":  # uncinate processes
         top = top + np.float32(4.0) * np.clip((np.abs(lateral) - 0.62) * 4, 0, 1) * np.clip(frontal + 0.8, 0, 1)
-        top = top - np.float32(0.8)
+        top = top - np.float32(0.5)
     end = np.maximum(z - top, -z - bottom)
     rounded = np.float32(1.2)
     h = np.maximum(rounded - np.abs(wall - end), 0)

@@ -116,8 +116,10 @@ def test_folders_without_a_scan_and_seeds_of_the_training_are_refused(tmp_path):
     with pytest.raises(DatasetError, match=r"expected folders with msk\.nii\.gz"):
         of_folder(tmp_path, PREPROCESS)
     recipe = CONFIG.dataset.sources["phantom_full"].recipe
-    with pytest.raises(DatasetError, match="seed 10499 belongs to the dataset"):
-        of_seeds(recipe, range(10499, 10501), PREPROCESS)
+    last = recipe.first_seed + recipe.patients - 1
+    with pytest.raises(DatasetError, match=f"seed {last} belongs to the dataset"):
+        of_seeds(recipe, range(last, last + 2), PREPROCESS)
+    assert len(of_seeds(recipe, range(last + 1, last + 3), PREPROCESS)) == 2
 
 
 def test_real_scans_bring_their_truth_onto_the_working_grid(real_data):

@@ -4,8 +4,8 @@ Snakemake calls, solved and installed by py-rattler.
 `lay_out(FOLDER)` writes FOLDER/channel, FOLDER/bin/conda and FOLDER/bin/activate; with FOLDER/bin first on PATH,
 `snakemake --use-conda` works offline. Every installed distribution is a package of its version, under its name on
 conda-forge, that depends on what its metadata asks for and holds links to its own files: what an environment file
-does not bring in, directly or by such a dependency, cannot be imported there. The package `python` makes the prefix a virtual
-environment of this interpreter; at each start it notes what runs where in $CONDA_STAND_IN_LOG.
+does not bring in, directly or by such a dependency, cannot be imported there. The package `python` makes the prefix a
+virtual environment of this interpreter; at each start it notes what runs where in $CONDA_STAND_IN_LOG.
 
 Faithful in: files parse, channels and names, pins, creation, activation, reuse. Not in: that conda-forge has builds.
 """

@@ -69,18 +69,18 @@ def stop_training(checkout: Checkout, step_file: Path, seconds: float) -> float:
 def submitted(slurm: PrivateSlurm, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """The smallest experiment, run on SLURM; its training killed by its time limit, then by scancel."""
     checkout = Checkout(tmp_path_factory.mktemp("cluster") / "repository")
-    minutes = ("--set-resources", "train:runtime=attempt**4", "train:slurm_partition=gpu", "test:slurm_partition=gpu")
+    minutes = ("--set-resources", "train:runtime=attempt**4+1", "train:slurm_partition=gpu", "test:slurm_partition=gpu")
     account = ("--default-resources", "slurm_partition=cpu", "slurm_account=spine", "mem_mb=2000", "runtime=30")
     words = (*PROFILE, "--config", "experiment=smallest", *minutes, *account)
     resume = checkout.folder / RESULT / "last.ckpt"
     with (checkout.folder / "log").open("w") as log, checkout.start(*words, stdout=log) as process:
         try:
-            stop_training(checkout, resume, 600)
+            stop_training(checkout, resume, 1500)
             limited = training_jobs(slurm)[0]
             wait_for(lambda: training_jobs(slurm)[0]["JobState"] == "TIMEOUT", 300, f"the end of {limited['JobId']}")
-            stop_training(checkout, resume, 600)
+            stop_training(checkout, resume, 1500)
             output("scancel", training_jobs(slurm)[1]["JobId"])
-            assert process.wait(timeout=600) == 0, (checkout.folder / "log").read_text()[-6000:]
+            assert process.wait(timeout=900) == 0, (checkout.folder / "log").read_text()[-6000:]
         finally:
             process.kill()
     return checkout
@@ -121,7 +121,7 @@ def test_preparing_was_an_array_and_the_report_one_job(slurm, submitted):
 def test_a_killed_training_came_back_with_more_and_went_on_where_it_was(slurm, submitted, smallest):
     attempts = training_jobs(slurm)
     assert [job["JobState"] for job in attempts] == ["TIMEOUT", "CANCELLED", "COMPLETED"]
-    assert [job["TimeLimit"] for job in attempts] == ["00:01:00", "00:16:00", "01:21:00"]
+    assert [job["TimeLimit"] for job in attempts] == ["00:02:00", "00:17:00", "01:22:00"]
     assert [re.search(r"mem=(\d+[MG])", job["TRES"])[1] for job in attempts] == ["16000M", "32000M", "48000M"]
     log = (submitted.folder / "logs/smallest/train/siil/fold0.log").read_text(encoding="utf-8")
     steps = re.search(r"resuming .* after step (\d+)", log)

@@ -112,9 +112,11 @@ def test_only_training_and_testing_had_a_gpu(slurm, submitted):
 
 
 def test_preparing_was_an_array_and_the_report_one_job(slurm, submitted):
-    arrays = {job["ArrayJobId"] for job in slurm.jobs() if "ArrayJobId" in job}
-    assert len(arrays) == 2
-    assert sum("ArrayJobId" in job for job in slurm.jobs()) == 6
+    prepared = named(slurm, "preprocess")
+    assert len(prepared) == 3
+    assert len({job["ArrayJobId"] for job in prepared}) == 1
+    groups = [job for job in slurm.jobs() if job.get("Comment", "").startswith("rule_reporting")]
+    assert len(groups) == 1
     comments = [job.get("Comment", "") for job in slurm.jobs()]
     assert not any(word in comment for comment in comments for word in ("rule_tables", "rule_figures", "rule_evaluate"))
 

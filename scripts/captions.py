@@ -1,19 +1,19 @@
 """Writes the captions of `snakemake --report`, one per table and figure, from what the code says of each.
 
-`make schema` runs it; --check says whether workflow/report/ is in step. The rules cannot ask the code themselves: it would
-load pandas and matplotlib each time Snakemake starts.
+`make schema` runs it; --check says whether workflow/report/ is in step. The rules cannot ask the code themselves: it
+would load pandas and matplotlib each time Snakemake starts.
 """
 
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from siil import files
-from siil.provenance import RESEARCH_USE
+from siil.provenance import PACKAGE, RESEARCH_USE
 from siil.report import figures, tables
 
+ROOT = PACKAGE.parent
 FOLDER = ROOT / "workflow" / "report"
 OF = "Held-out scans of experiment *{{ snakemake.wildcards.experiment }}*."
 GRIDS = """\

@@ -28,7 +28,7 @@ def jobs(text: str) -> dict[str, int]:
 class Checkout:
     """`folder` holds siil, config, workflow and scripts as they are here; nothing runs in this repository itself.
 
-    To the configuration comes the experiment `smallest`: three phantoms, of which two train and validate in eight steps.
+    To the configuration comes the experiment `smallest`: three phantoms, two of them for a training of eight steps.
     """
 
     variables: ClassVar[dict[str, str]] = {}

@@ -1,11 +1,11 @@
-"""A `conda` for machines without one: a local channel made of what is installed here, and the few commands that Snakemake
-calls, solved and installed by py-rattler.
+"""A `conda` for machines without one: a local channel made of what is installed here, and the few commands that
+Snakemake calls, solved and installed by py-rattler.
 
 `lay_out(FOLDER)` writes FOLDER/channel, FOLDER/bin/conda and FOLDER/bin/activate; with FOLDER/bin first on PATH,
 `snakemake --use-conda` works offline. Every installed distribution is a package of its version, under its name on
-conda-forge, that depends on what its metadata asks for and holds links to its own files: what an environment file does
-not bring in, directly or by such a dependency, cannot be imported there. The package `python` makes the prefix a virtual
-environment of this interpreter; at each start it notes what runs where in $CONDA_STAND_IN_LOG.
+conda-forge, that depends on what its metadata asks for and holds links to its own files: what an environment file
+does not bring in, directly or by such a dependency, cannot be imported there. The package `python` makes the prefix a
+virtual environment of this interpreter; at each start it notes what runs where in $CONDA_STAND_IN_LOG.
 
 Faithful in: files parse, channels and names, pins, creation, activation, reuse. Not in: that conda-forge has builds.
 """
@@ -63,7 +63,7 @@ def normal(name: str) -> str:
 def lay_out(folder: Path, *, packages: Iterable[str], conda_names: Mapping[str, Iterable[str]]) -> None:
     """Write channel and commands.
 
-    packages: PyPI names of what environments ask for. conda_names: PyPI name -> those on conda-forge, where they differ.
+    packages: PyPI names of what environments ask for. conda_names: PyPI name -> those on conda-forge.
     """
     from rattler.index import index_fs
 

@@ -69,25 +69,26 @@ def stop_training(checkout: Checkout, step_file: Path, seconds: float) -> float:
 def submitted(slurm: PrivateSlurm, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """The smallest experiment, run on SLURM; its training killed by its time limit, then by scancel."""
     checkout = Checkout(tmp_path_factory.mktemp("cluster") / "repository")
-    minutes = ("--set-resources", "train:runtime=attempt**4", "train:slurm_partition=gpu", "test:slurm_partition=gpu")
+    partitions = [f"{rule}:slurm_partition=gpu" for rule in ("train", "test", "evaluate")]
+    minutes = ("--set-resources", "train:runtime=attempt**4+1", *partitions)
     account = ("--default-resources", "slurm_partition=cpu", "slurm_account=spine", "mem_mb=2000", "runtime=30")
     words = (*PROFILE, "--config", "experiment=smallest", *minutes, *account)
     resume = checkout.folder / RESULT / "last.ckpt"
     with (checkout.folder / "log").open("w") as log, checkout.start(*words, stdout=log) as process:
         try:
-            stop_training(checkout, resume, 600)
+            stop_training(checkout, resume, 1500)
             limited = training_jobs(slurm)[0]
             wait_for(lambda: training_jobs(slurm)[0]["JobState"] == "TIMEOUT", 300, f"the end of {limited['JobId']}")
-            stop_training(checkout, resume, 600)
+            stop_training(checkout, resume, 1500)
             output("scancel", training_jobs(slurm)[1]["JobId"])
-            assert process.wait(timeout=600) == 0, (checkout.folder / "log").read_text()[-6000:]
+            assert process.wait(timeout=900) == 0, (checkout.folder / "log").read_text()[-6000:]
         finally:
             process.kill()
     return checkout
 
 
 def named(slurm: PrivateSlurm, rule: str) -> list[dict[str, str]]:
-    return [job for job in slurm.jobs() if job["Comment"].startswith(f"rule_{rule}")]
+    return [job for job in slurm.jobs() if job.get("Comment", "").startswith(f"rule_{rule}")]
 
 
 def training_jobs(slurm: PrivateSlurm) -> list[dict[str, str]]:
@@ -111,17 +112,19 @@ def test_only_training_and_testing_had_a_gpu(slurm, submitted):
 
 
 def test_preparing_was_an_array_and_the_report_one_job(slurm, submitted):
-    arrays = {job["ArrayJobId"] for job in slurm.jobs() if "ArrayJobId" in job}
-    assert len(arrays) == 2
-    assert sum("ArrayJobId" in job for job in slurm.jobs()) == 6
-    comments = [job["Comment"] for job in slurm.jobs()]
+    prepared = named(slurm, "preprocess")
+    assert len(prepared) == 3
+    assert len({job["ArrayJobId"] for job in prepared}) == 1
+    groups = [job for job in slurm.jobs() if job.get("Comment", "").startswith("rule_reporting")]
+    assert len(groups) == 1
+    comments = [job.get("Comment", "") for job in slurm.jobs()]
     assert not any(word in comment for comment in comments for word in ("rule_tables", "rule_figures", "rule_evaluate"))
 
 
 def test_a_killed_training_came_back_with_more_and_went_on_where_it_was(slurm, submitted, smallest):
     attempts = training_jobs(slurm)
     assert [job["JobState"] for job in attempts] == ["TIMEOUT", "CANCELLED", "COMPLETED"]
-    assert [job["TimeLimit"] for job in attempts] == ["00:01:00", "00:16:00", "01:21:00"]
+    assert [job["TimeLimit"] for job in attempts] == ["00:02:00", "00:17:00", "01:22:00"]
     assert [re.search(r"mem=(\d+[MG])", job["TRES"])[1] for job in attempts] == ["16000M", "32000M", "48000M"]
     log = (submitted.folder / "logs/smallest/train/siil/fold0.log").read_text(encoding="utf-8")
     steps = re.search(r"resuming .* after step (\d+)", log)
@@ -164,5 +167,5 @@ def test_two_processes_of_srun_train_together(slurm, smallest, tmp_path):
     done = smallest.call(*srun, *siil, *rest, "--set", "train.batch_size=4", timeout_s=200)
     assert done.returncode == 0, done.stdout[-4000:]
     assert (tmp_path / "out/weights.safetensors").is_file()
-    assert "distributed_backend=gloo" in done.stdout
+    assert "MEMBER: 2/2" in done.stdout
     assert slurm.jobs()[-1]["NumTasks"] == "2"

@@ -164,7 +164,8 @@ def test_an_experiment_may_not_change_its_dataset(tmp_path):
 def test_an_experiment_extends_another():
     parent, child = resolve("demo"), resolve("ablation")
     assert child.models != parent.models  # its own
-    assert child.train == parent.train  # of the demo
+    assert child.train.epochs > parent.train.epochs  # its own
+    assert child.train.model_copy(update={"epochs": parent.train.epochs}) == parent.train  # the rest is the demo's
     assert layers.lineage("ablation") == ["demo", "ablation"]
 
 

@@ -1,6 +1,6 @@
 """From the weights of a training to those that ship with the package.
 
-    python -m siil.model.release results/phantom_full/train/siil/fold0/weights.safetensors --notes "where they come from"
+    python -m siil.model.release results/phantom_full/train/siil/fold0/weights.safetensors --notes "seed 0"
 
 float16, at most 16 MB. docs/model-card.md says what they are and are not.
 """
@@ -18,7 +18,7 @@ LARGEST_BYTES = 16_000_000
 
 
 def release(weights: Path, output: Path = SHIPPED, *, experiment: str = "phantom_full", notes: str = "") -> None:
-    """Write `weights` as float16 to `output`, with the experiment's name and notes (revision, seeds) in its description.
+    """Write `weights` as float16 to `output`, with the name of the experiment and notes (revision, seeds) in it.
 
     Raises:
         WeightsError: the file would be larger than 16 MB.

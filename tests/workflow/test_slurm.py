@@ -137,7 +137,7 @@ def test_a_killed_training_came_back_with_more_and_went_on_where_it_was(slurm, s
 
 def test_ctrl_c_cancels_what_was_submitted(slurm, submitted, tmp_path):
     checkout = copy_of(submitted, tmp_path / "repository")
-    words = (*PROFILE, "--forcerun", "train", "--config", "experiment=smallest", "all_train")
+    words = (*PROFILE, "all_train", "--forcerun", "train", "--config", "experiment=smallest")
     with (checkout.folder / "log").open("w") as log, checkout.start(*words, stdout=log) as process:
         wait_for(lambda: "RUNNING" in output("squeue", "-h", "-o", "%T"), 120, "a running job")
         process.send_signal(signal.SIGINT)

@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 
 from siil.errors import WeightsError
 from siil.model.build import build_network
-from siil.model.release import release
 from siil.model.weights import Weights, load_network, save_weights
 from siil.schema.model import Model
 from tests.model.samples import PATCH, fill_memory, make_model
@@ -45,24 +44,6 @@ def test_a_loaded_network_says_the_same_as_the_saved_one(tmp_path: Path, saved: 
         assert torch.equal(value, loaded.state_dict()[name]), name
     save_weights(tmp_path / "again.safetensors", loaded, about=about)
     assert (tmp_path / "again.safetensors").read_bytes() == saved.read_bytes()
-
-
-def test_half_precision_halves_the_file_and_is_float32_again_when_loaded(tmp_path: Path, saved: Path) -> None:
-    network, about = load_network(saved)
-    half = tmp_path / "half.safetensors"
-    release(saved, half)
-    assert half.stat().st_size < 0.6 * saved.stat().st_size
-    loaded, told = load_network(half)
-    assert told == about
-    for name, value in network.state_dict().items():
-        assert loaded.state_dict()[name].dtype == value.dtype
-        assert torch.equal(loaded.state_dict()[name], value.half().to(value.dtype)), name
-
-
-def test_weights_that_are_too_large_to_ship_are_refused(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("siil.model.release.LARGEST_BYTES", 1000)
-    with pytest.raises(WeightsError, match=r"MB in float16, expected at most"):
-        release(saved)
 
 
 def test_loading_leaves_the_random_numbers_of_the_caller_alone(saved: Path) -> None:

@@ -14,11 +14,11 @@ from siil.errors import TrainingError
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["siil", "as_published"])
-def test_hundreds_of_steps_on_hard_patches_stay_finite(tmp_path: Path, model: str) -> None:
-    config, network = prepare(400, model)
+def test_a_hundred_steps_on_hard_patches_stay_finite(tmp_path: Path, model: str) -> None:
+    config, network = prepare(100, model)
     assert config.train.precision == "bf16-mixed"
     history = train(config, network, tmp_path)
-    assert history["step"].max() == 400
+    assert history["step"].max() == 100
     terms = history[["spine", "vertebrae", "instance", "semantic", "localisation", "presence", "gradient_norm"]]
     assert terms.notna().all(axis=None)
     assert terms.map(math.isfinite).all(axis=None)

@@ -22,10 +22,9 @@ log = logging.getLogger(__name__)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["as_published", "siil"])
-@pytest.mark.parametrize("teacher", [True, False])
+@pytest.mark.parametrize(("name", "teacher"), [("as_published", True), ("siil", False)])
 def test_forward_and_backward_of_the_papers_sizes(
-    teacher: bool, name: str, record_property: Callable[[str, object], None]
+    name: str, teacher: bool, record_property: Callable[[str, object], None]
 ) -> None:
     values = yaml.safe_load((CONFIG_DIR / "config.yaml").read_text())
     overlay = yaml.safe_load((CONFIG_DIR / f"models/{name}.yaml").read_text()) or {}

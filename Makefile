@@ -36,7 +36,7 @@ test: $(READY)
 	@OMP_NUM_THREADS=1 python -m pytest -q -n 2
 
 test-slow: $(READY)
-	@python -m pytest -q -m "slow and not network"
+	@python -m pytest -q -n 2 --dist loadfile -m "slow and not network"
 
 check: $(READY)
 	@bash scripts/check.sh

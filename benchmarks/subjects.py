@@ -55,7 +55,7 @@ def of_dataset(folder: Path, names: list[str]) -> list[Subject]:
     found = []
     for name in names:
         mask = root / known[name].mask
-        about = mask.with_name(mask.name.replace("_seg-vert_msk.nii.gz", "_truth.json"))
+        about = mask.with_name(mask.name.removesuffix(".nii.gz").removesuffix("_seg-vert_msk") + "_truth.json")
         field = json.loads(about.read_text())["field_of_view"] if about.is_file() else ""
         group = "phantom" if about.is_file() else "real"
         found.append(Subject(name, group, field, partial(_load_case, folder, name, mask)))

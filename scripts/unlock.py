@@ -1,12 +1,14 @@
 """Unlocks this folder if the Snakemake that locked it is dead (killed -9, or the machine went down); else leaves it.
 
 The Snakefile does so before every run (`unlock`), so that after any death the same command goes on where it stopped.
-Snakemake's locks do not say whose they are: `.snakemake/locked-by` holds the name of the machine that took them, and on
-another machine of a cluster, where the owner cannot be seen, they stay.
+Snakemake's locks do not say whose they are: `.snakemake/locked-by` holds the name of the machine that took them. They
+stay where the owner cannot be seen (another machine, another user's processes), and while a job of the dead run still
+works here: it would write beside the new one.
 """
 
 import os
 import socket
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -18,7 +20,7 @@ def unlock(folder: Path) -> None:
     owner = state / "locked-by"
     locks = [path for path in (state / "locks").glob("*") if path.is_file()]
     here = socket.gethostname()
-    if locks and ((owner.is_file() and owner.read_text(encoding="utf-8") != here) or alive(folder)):
+    if locks and (not owner.is_file() or owner.read_text(encoding="utf-8") != here or alive(folder)):
         return
     for path in locks:
         path.unlink(missing_ok=True)
@@ -27,16 +29,20 @@ def unlock(folder: Path) -> None:
 
 
 def alive(folder: Path) -> bool:
-    """Whether another Snakemake of this machine works in `folder`."""
+    """Whether another Snakemake of this machine, or a job that one left behind, works in `folder`."""
+    own = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
     for process in psutil.process_iter(["cmdline", "pid"]):
         words = [Path(word).name for word in process.info["cmdline"] or []]
-        if process.info["pid"] == os.getpid() or not {"snakemake", "snakemake.__main__"} & set(words[:4]):
+        known = {"snakemake", "snakemake.__main__"} & set(words[:4]) or ("-m", "siil") in pairwise(words)
+        if process.info["pid"] in own or not known:
             continue
         try:
             if Path(process.cwd()) == folder:
                 return True
-        except (psutil.AccessDenied, psutil.NoSuchProcess):
+        except psutil.NoSuchProcess:
             continue
+        except psutil.AccessDenied:
+            return True
     return False
 
 

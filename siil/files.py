@@ -27,7 +27,8 @@ def atomic(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     ours = f".tmp-{socket.gethostname()}-"
     for left in path.parent.glob(f"{glob.escape(ours)}[0-9]*-{glob.escape(path.name)}"):
-        if not Path("/proc", left.name.removeprefix(ours).split("-")[0]).exists():
+        number = left.name.removeprefix(ours).removesuffix(f"-{path.name}")
+        if number.isdecimal() and is_dead(number):
             left.unlink(missing_ok=True)
     temporary = path.with_name(f"{ours}{os.getpid()}-{path.name}")
     temporary.touch()
@@ -38,6 +39,11 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_dead(number: str) -> bool:
+    """Whether no process of this machine has this number; never where processes cannot be looked up (no /proc)."""
+    return Path("/proc/self").exists() and not Path("/proc", number).exists()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -78,11 +78,13 @@ def _tested(results: Path, place: str, case: str) -> list[Made]:
 def describe(path: Path) -> str:
     """Shape and labels of a volume, arrays of an archive, size of anything else."""
     if path.name.endswith(".nii.gz"):
-        read = volume.read_volume(path)
+        labelled = _is_labelled(path)
+        read = volume.read_mask(path) if labelled else volume.read_volume(path)
         shape = "x".join(map(str, read.grid.shape))
-        if not _is_labelled(path):
+        if not labelled:
             return f"{shape} {read.array.dtype}"
-        names = [about.name for code, about in BY_CODE.items() if code in volume.labels_present(read.array)]
+        present = volume.labels_present(read.array)
+        names = [about.name for code, about in BY_CODE.items() if code in present]
         return f"{shape} labels {' '.join(names) or 'none'}"
     if path.suffix == ".npz":
         with np.load(path) as arrays:
@@ -123,9 +125,12 @@ def rows_behind(
     Raises InputError when nothing has this metric, model, space or label; it names what there is.
     """
     table = results / "aggregate" / ("vertebrae.tsv" if label else "scans.tsv")
+    if not table.is_file():
+        raise InputError(f"{table}: not there; run the workflow up to aggregate first, or name the --experiment")
     frame = pd.read_csv(table, sep="\t", dtype={"case": str, "model": str})
-    if metric not in frame.columns:
-        raise InputError(f"{table}: no column {metric}; it has {', '.join(frame.columns)}")
+    numbers = [name for name in frame.select_dtypes("number").columns if name not in ("repeat", "fold")]
+    if metric not in numbers:
+        raise InputError(f"{table}: no numbers {metric}; it has {', '.join(numbers)}")
     for column, value in (("model", model), ("space", space), ("label", label)):
         if not value:
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -42,7 +43,7 @@ def test_a_mean_is_followed_to_the_rows_and_files_that_it_is_made_of(results: Pa
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"metric": "dise"}, "no column dise; it has model"),
+        ({"metric": "dise"}, "no numbers dise; it has dice"),
         ({"model": "silt"}, "no model silt; it has siil, unet"),
         ({"space": "raw"}, "no space raw; it has input, work"),
     ],
@@ -69,3 +70,16 @@ def test_a_mask_is_described_by_its_labels_and_an_image_by_its_type(tmp_path: Pa
     assert lineage.describe(tmp_path / "img/a.nii.gz") == "4x3x2 uint8"
     np.savez(tmp_path / "a.npz", embeddings=np.zeros((5, 2)))
     assert lineage.describe(tmp_path / "a.npz") == "embeddings 5x2"
+
+
+def test_a_mask_stored_as_float_is_described_by_its_labels(tmp_path: Path) -> None:
+    array = np.zeros((4, 4, 4))
+    array[1, 2, 2] = 20.0
+    path = tmp_path / "a_seg-vert_msk.nii.gz"
+    nib.Nifti1Image(array, np.eye(4)).to_filename(path)
+    assert lineage.describe(path) == "4x4x4 labels L1"
+
+
+def test_numbers_before_aggregate_are_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"scans\.tsv: not there; run the workflow up to aggregate first"):
+        list(lineage.rows_behind(tmp_path, metric="dice", model="", space="work", label=""))

@@ -83,7 +83,7 @@ def fetch_ctspine1k(
     if local.is_dir():
         return [path for path in manifest.tree(local) if spine1k.is_wanted(path.relative_to(local))]
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     for name in ("httpx", "httpx2"):  # a line for every request
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -99,6 +99,10 @@ def fetch_ctspine1k(
                 files.write_json(lock, transfer.locked(lock) | {key: entry})
             listed = {file.rfilename: file for file in about.siblings or [] if spine1k.is_wanted(Path(file.rfilename))}
             _snapshot(api, source.repository, about.sha or "", listed, folder, threads)
+    except HFValidationError:
+        raise DatasetError(
+            f"{source.repository}: neither a folder that is there nor the OWNER/NAME of a dataset; mend the repository"
+        ) from None
     except (OSError, *HfHubHTTPError.__bases__) as error:  # its bases: whatever HTTP library the client is built on
         raise DatasetError(
             f"{source.repository}: {one_line(error)}; run fetch again, with HF_TOKEN if it is gated"

@@ -48,8 +48,11 @@ def expected_counts(sources: Sequence[Source], editions: Sequence[str]) -> dict[
     return {}
 
 
-def count_mismatch(cases: Sequence[Case], expected: dict[str, int]) -> str | None:
-    """One loud line when the number of scans is not what the release promises; None when it is, or nothing is known."""
+def count_mismatch(cases: Sequence[Case], expected: dict[str, int], *, left_out: int = 0) -> str | None:
+    """One loud line when the number of scans is not what the release promises; None when it is, or nothing is known.
+
+    left_out: scans that are there and were not taken, by configuration or for a fault; the line then says so.
+    """
     if not expected:
         return None
     found = Counter(case.split or "in no list" for case in cases)
@@ -59,4 +62,5 @@ def count_mismatch(cases: Sequence[Case], expected: dict[str, int]) -> str | Non
     if all(found[name] == expected.get(name, 0) for name in names):
         return None
     told = ", ".join(f"{name} {found[name]} of {expected.get(name, 0)}" for name in names)
-    return f"not the whole release: {told}; fetch the missing parts, or accept that numbers are not comparable"
+    why = f"{left_out} were left out (each is named)" if left_out else "fetch the missing parts"
+    return f"not the whole release: {told}; {why}, or accept that numbers are not comparable"

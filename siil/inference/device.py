@@ -31,4 +31,4 @@ def usable_precision(name: str, device: str) -> str:
 def _cpu_has_bfloat16() -> bool:
     import torch
 
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

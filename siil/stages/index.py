@@ -50,7 +50,7 @@ def index(
         )
         entry["skipped"] = skipped
         expected = registry.expected_counts(tuple(dataset.sources.values()), dataset.editions)
-        mismatch = registry.count_mismatch(cases, expected)
+        mismatch = registry.count_mismatch(cases, expected, left_out=len(skipped))
         if mismatch:
             entry["mismatch"] = mismatch
             log.warning("%s: %s", dataset.name, mismatch)

@@ -125,7 +125,7 @@ def _temporary(folder: Path, scan: Scan) -> Path:
     ours = f".tmp-{scan.name}-{socket.gethostname()}-"
     for left in folder.glob(f"{glob.escape(ours)}*"):
         number = left.name.removeprefix(ours)
-        if number == str(os.getpid()) or not Path("/proc", number).exists():
+        if number.isdecimal() and (number == str(os.getpid()) or files.is_dead(number)):
             shutil.rmtree(left, ignore_errors=True)
     made = folder / f"{ours}{os.getpid()}"
     made.mkdir()

@@ -61,6 +61,8 @@ def score(
             for tool, (_, table) in tools.items():
                 parts.append(_score(case, truth, tool, maps[tool].get(case), table, config))
         scored = pd.concat(parts, ignore_index=True)
+        if not (scored["scope"] == "vertebra").any():
+            raise DatasetError(f"{gt}: expected vertebrae, got none in any mask or map; check the folders")
         frame = pd.read_csv(io.StringIO(rows.to_text(scored)), sep="\t", dtype=str, keep_default_na=False)
         split = rows.split(frame.drop(columns=["repeat", "fold"]), where=str(output))
         frames = {scope: part.assign(repeat=0, fold=0) for scope, part in split.items()}
@@ -117,7 +119,7 @@ def _score(
 
 def _write(vertebrae: pd.DataFrame, scans: pd.DataFrame, output: Path, config: Config) -> None:
     for name, frame in {"vertebrae": vertebrae, "scans": scans}.items():
-        files.write_text(output / f"{name}.tsv", rows.to_text(frame))
+        files.write_text(output / f"{name}.tsv", rows.to_text(frame.drop(columns="flagged", errors="ignore")))
     made = [
         tables.comparison(scans, vertebrae, settings=config.report),
         tables.paired(scans, settings=config.report),

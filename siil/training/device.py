@@ -39,6 +39,12 @@ def make_fabric(device: str, *, precision: str) -> Fabric:
         log.info("this processor does not compute in bfloat16: %s instead of %s", usable, precision)
     fabric = Fabric(accelerator=chosen, precision=usable, **_spread())  # type: ignore[arg-type]
     fabric.launch()
+    here = processes.launched()
+    if (fabric.global_rank, fabric.world_size) != (here.rank, here.world):
+        raise ConfigError(
+            f"this is process {here.rank} of {here.world} by the environment, but {fabric.global_rank} of "
+            f"{fabric.world_size} by Lightning (srun inside an interactive shell?); use sbatch, or torchrun"
+        )
     return fabric
 
 

@@ -163,3 +163,8 @@ def test_a_local_copy_of_the_hub_serves_as_it_is(tmp_path):
         local, tmp_path / "raw", lock=tmp_path / "raw.lock", accept_licence=True, threads=1
     )
     assert len(paths) == len(manifest.tree(tmp_path)) - 1
+
+
+def test_a_repository_that_is_neither_a_folder_nor_a_name_is_one_line(hub, tmp_path):
+    with pytest.raises(DatasetError, match="neither a folder that is there nor the OWNER/NAME"):
+        from_hub(tmp_path, SPINE.model_copy(update={"repository": "/no/such/CTSpine1K"}))

@@ -59,3 +59,10 @@ def test_the_kind_of_a_folder_is_guessed_by_its_layout(tmp_path):
     trees.verse20(tmp_path / "v")
     assert "liver_3" in {scan.case for scan in registry.guess(manifest.tree(tmp_path / "c"))}
     assert "sub-verse502" in {scan.case for scan in registry.guess(manifest.tree(tmp_path / "v"))}
+
+
+def test_scans_that_the_configuration_leaves_out_are_not_said_to_be_missing() -> None:
+    told = registry.count_mismatch(release(79, 40, 40, 140), expected("verse19"), left_out=1)
+    assert told is not None
+    assert "1 were left out" in told
+    assert "fetch the missing parts" not in told

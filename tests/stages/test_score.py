@@ -132,6 +132,13 @@ def test_maps_of_other_scans_altogether_are_refused(folders):
         run(folders, "verse")
 
 
+def test_masks_and_maps_without_a_vertebra_are_refused(tmp_path):
+    for name in ("gt", "pred"):
+        scans.save(tmp_path / name / "sub-a.nii.gz", np.zeros((6, 6, 6), np.uint8))
+    with pytest.raises(DatasetError, match="expected vertebrae, got none in any mask or map"):
+        score(config=config(), pred=[tmp_path / "pred"], gt=tmp_path / "gt", codes=["verse"], output=tmp_path / "out")
+
+
 def test_averaging_by_level_is_an_option_here_too(folders):
     run(folders, "verse", config=config(report={"bootstrap": 100, "averaging": "levels"}))
     assert "means over levels" in (folders / "out/comparison.md").read_text()

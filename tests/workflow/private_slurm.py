@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "srun", "scontrol")
@@ -127,12 +128,13 @@ class PrivateSlurm:
         subprocess.run(words, check=True, timeout=30, stdin=subprocess.DEVNULL)
 
     def stop(self) -> None:
-        """End all jobs and the three programs that it started."""
-        subprocess.run(["scancel", f"--user={os.getuid()}"], timeout=30, check=False, capture_output=True)
-        self.wait_until_empty(20)
+        """End all jobs and the three programs that it started, whatever state they are in."""
+        with suppress(RuntimeError, subprocess.TimeoutExpired):
+            subprocess.run(["scancel", f"--user={os.getuid()}"], timeout=30, check=False, capture_output=True)
+            self.wait_until_empty(20)
         for name in ("slurmd", "slurmctld", "munged"):
             path = self.folder / f"{name}.pid"
-            if path.is_file():
+            with suppress(OSError, ValueError):  # not started, or dead
                 os.kill(int(path.read_text()), signal.SIGTERM)
         time.sleep(1)
         for name in NAMES:

@@ -10,6 +10,7 @@ import filecmp
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,10 @@ from tests.test_envs import ENVS, PYPI_OF_CONDA, environment, family
 from tests.workflow.checkout import ROOT, Checkout
 from tests.workflow.conda_stand_in import lay_out
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the environments are of Python 3.11"),
+]
 RESULTS = (
     "results/smallest/train/siil/fold0/weights.safetensors",
     "results/smallest/tables/comparison.csv",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import socket
 import subprocess
 import sys
 
@@ -72,7 +73,12 @@ def locked(tmp_path):
     locks = tmp_path / ".snakemake" / "locks"
     locks.mkdir(parents=True)
     (locks / "0.output.lock").write_text("a\n", encoding="utf-8")
+    (tmp_path / ".snakemake" / "locked-by").write_text(socket.gethostname(), encoding="utf-8")
     return tmp_path
+
+
+def locks_of(folder) -> list:
+    return list((folder / ".snakemake" / "locks").glob("*"))
 
 
 def test_the_lock_of_a_dead_snakemake_is_removed(locked):
@@ -86,6 +92,28 @@ def test_the_lock_of_a_living_snakemake_is_left(locked):
     with subprocess.Popen([sys.executable, str(living)], cwd=locked) as process:
         try:
             assert unlock(locked) == 0
-            assert list((locked / ".snakemake" / "locks").glob("*"))
+            assert locks_of(locked)
         finally:
             process.kill()
+
+
+def test_a_lock_is_left_while_a_job_of_the_dead_run_works_on(locked):
+    package = locked / "siil"
+    package.mkdir()
+    (package / "__main__.py").write_text("import time\ntime.sleep(60)\n", encoding="utf-8")
+    with subprocess.Popen([sys.executable, "-m", "siil", "train"], cwd=locked) as process:
+        try:
+            assert unlock(locked) == 0
+            assert locks_of(locked)
+        finally:
+            process.kill()
+    assert unlock(locked) == 0
+    assert not locks_of(locked)
+
+
+@pytest.mark.parametrize("owner", [None, "another-machine"])
+def test_a_lock_whose_owner_cannot_be_seen_is_left(locked, owner):
+    place = locked / ".snakemake" / "locked-by"
+    place.unlink() if owner is None else place.write_text(owner, encoding="utf-8")
+    assert unlock(locked) == 0
+    assert locks_of(locked)

@@ -17,7 +17,10 @@ os.environ.update(
     PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.getenv("PYTHONPATH")])),
 )
 
-if workflow.is_main_process:  # so that the same command goes on after any death
+LOOKS_ONLY = bool({"-n", "--dry-run", "--dryrun"} & set(sys.argv))
+if (
+    workflow.is_main_process and not LOOKS_ONLY
+):  # so that the same command goes on after any death
     runpy.run_path(str(ROOT / "scripts" / "unlock.py"))["unlock"](Path.cwd())
 
 from siil import config as configuration

@@ -69,7 +69,7 @@ def measure(mask: np.ndarray) -> dict[str, np.ndarray]:
 
 def _tangent(frames: dict[int, _Frame], code: int) -> np.ndarray:
     """Unit vector (z, y, x) towards the head along the line through the bodies next to `code`."""
-    order = [c for c in sorted(frames) if BY_CODE[c].name != "C1"]
+    order = [c for c in sorted(frames, key=lambda c: BY_CODE[c].index) if BY_CODE[c].name != "C1"]
     i = order.index(code) if code in order else 0
     line = [frames[c].body for c in order[max(i - 1, 0) : i + 2]]
     if len(line) < 2:

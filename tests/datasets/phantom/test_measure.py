@@ -94,3 +94,10 @@ def test_coarse_voxels_become_cubes_of_a_millimetre_with_the_nearest_label():
     assert fine.shape == (4, 1, 6)
     assert fine[:, 0, 0].tolist() == [1, 1, 3, 3]
     assert fine[0, 0].tolist() == [1, 1, 1, 2, 2, 2]
+
+
+def test_t13_stands_between_t12_and_l1():
+    mask = np.zeros((110, 110, 90), np.uint8)
+    for n, name in enumerate(("L1", "T13", "T12")):
+        _block(mask, BY_NAME[name].code, 15 + n * PITCH_MM)
+    assert _named(measure(mask)["T13"]) == _named(measure(_three())["T9"])

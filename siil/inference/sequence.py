@@ -99,6 +99,7 @@ def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
         for interval, other in zip(intervals, through, strict=True)
     )
     visible = [n for n, level in enumerate(levels) if level.stop_mm - level.start_mm > 0.6 * level.expected_mm]
+    seen = len(visible)
     visible = visible or [int(np.argmax([level.stop_mm - level.start_mm for level in levels]))]
     best = lattice.best()
     # a cut end may be too short to outweigh the prior of a rare anatomy: where the network says otherwise, it counts
@@ -106,7 +107,7 @@ def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
     rivals = _rivals(lattice, [(intervals[n], through[n]) for n in judged])
     margin = max(0.0, best - rivals[0].score) if rivals else None
     renamed = sum(levels[n].network != levels[n].index for n in visible) / len(visible)
-    reason = doubt(margin=margin, renamed=renamed, rivals=rivals, decode=decode)
+    reason = doubt(margin=margin, renamed=renamed, seen=seen, rivals=rivals, decode=decode)
     answer = Enumeration(_names(intervals, lattice.bins), best, parts=parts(lattice, intervals, scale))
     return Sequence(
         levels=levels,

@@ -26,6 +26,9 @@ class Decode(Section):
         le=0, description="log prior that O_R misses the spine above a first label other than C1 or below one above L5"
     )
     uncertain_margin: float = Field(ge=0, description="runner-up closer than this: enumeration uncertain, nats")
+    uncertain_below: int = Field(
+        ge=0, description="fewer well-visible vertebrae than this: too few to tell names by, enumeration uncertain"
+    )
     uncertain_renamed: float = Field(
         ge=0, le=1, description="more than this share of the vertebrae named otherwise by the network alone: uncertain"
     )

@@ -19,7 +19,9 @@ from siil.inference.sequence import build_lattice, decode_sequence, disc_evidenc
 from tests.inference import spines
 from tests.inference.test_centreline import with_bone
 
-DECODE = config.resolve("demo").inference.decode
+SHIPPED = config.resolve("demo").inference.decode
+DECODE = SHIPPED.model_copy(update={"uncertain_below": 0})
+"""What the evidence says, also of fewer vertebrae than the configuration trusts."""
 
 
 def decode(posterior, spacing_mm=4.0, settings=DECODE):
@@ -98,6 +100,24 @@ def test_fragments_of_neighbouring_labels_are_put_right(levels, options):
     assert names == tuple(levels)
     assert agree[0] < 0.85
     assert agree[1] > 0.85
+
+
+@pytest.mark.parametrize(
+    ("levels", "cut", "few"),
+    [
+        (["L3"], 0.0, True),
+        (["L2", "L3"], 0.0, True),
+        (["L2", "L3", "L4"], 0.6, True),
+        (["L2", "L3", "L4"], 0.0, False),
+        (["L1", "L2", "L3", "L4"], 0.0, False),
+    ],
+)
+def test_fewer_than_three_well_visible_vertebrae_are_flagged_however_sure_the_network_is(levels, cut, few):
+    spine = spines.tube(levels, cut_top=cut, cut_bottom=cut)
+    sequence, _, names = decode(spines.posterior(spine), settings=SHIPPED)
+    assert names == tuple(levels)
+    assert sequence.uncertain == few
+    assert ("too few to count by" in sequence.reason) == few
 
 
 @pytest.mark.parametrize("levels", [["C4"], ["T6"], ["C6", "C7"], ["L5", "L6"], ["T8", "T9", "T10"]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -68,7 +69,8 @@ class Checkout:
         return done.stdout
 
     def start(self, *words: str, stdout: int | TextIO = subprocess.PIPE) -> subprocess.Popen[str]:
-        """As `call`, but go on at once; the command leads a process group of its own."""
+        """As `call`, but go on at once; the command leads a process group of its own, and heeds Ctrl-C even where the
+        shell that started the tests in the background has taught its children not to."""
         return subprocess.Popen(
             words,
             cwd=self.folder,
@@ -78,6 +80,7 @@ class Checkout:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def snakemake(self, *words: str, experiment: str = "tiny", config: tuple[str, ...] = ()) -> str:

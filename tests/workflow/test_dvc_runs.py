@@ -89,7 +89,7 @@ def test_one_more_fold_trains_once_and_leaves_the_first(tracked: Checkout) -> No
 
 def test_an_override_of_dvc_reaches_the_run_and_metrics_and_plots_show_it(tracked: Checkout) -> None:
     text = tracked.do("dvc", "exp", "run", "-S", "config/config.yaml:inference.spine_threshold=0.1")
-    assert jobs(text) == {"test": 1, "evaluate": 1, **REPORTING}
+    assert jobs(text) == {"train": 1, "test": 1, "evaluate": 1, **REPORTING}  # validation uses the threshold too
     record = next((tracked.folder / "results/smallest/test/siil/fold0").glob("*_seg.run.json"))
     assert json.loads(record.read_text(encoding="utf-8"))["config"]["inference"]["spine_threshold"] == 0.1
     settled(tracked)

@@ -40,6 +40,8 @@ def made_for(case: Case, *, config: Config, root: Path = Path()) -> list[Made]:
     root: folder with data/ and results/; paths are below it as the workflow names them.
     """
     data, results = root / "data" / config.dataset.name, root / "results" / config.experiment
+    sidecar = case.image.removesuffix(".nii.gz") + ".json"
+    truth = case.mask.removesuffix("_seg-vert_msk.nii.gz") + "_truth.json"
     raw = [Path(path) for path in (case.image, case.mask, case.centroids, sidecar, truth) if path]
     manifest = Path("data/raw") / f"{case.source}.tsv"
     work = [data / "img" / f"{case.case}.nii.gz", data / "msk" / f"{case.case}.nii.gz"]

@@ -10,6 +10,7 @@ say() { echo "ERROR: $*" >&2; exit 2; }
     say "$("$python" --version) found; this needs Python 3.11 or 3.12 (make PYTHON=/path/to/python3.11)"
 "$python" -c 'import ensurepip, venv' 2>/dev/null ||
     say "$python cannot make virtual environments; on Debian or Ubuntu: apt-get install $(basename "$(readlink -f "$python")")-venv"
+python=$("$python" -c 'import sys; print(sys._base_executable)') # outside the folder, which may be the active environment
 rm -rf "$folder"
 "$python" -m venv "$folder"
 echo "Installing $(grep -c == requirements.lock) packages into $folder (some minutes, once)"

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 
 from siil import defects
+from siil.nifti import nib
 
 TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """nibabel's RAS to ITK's LPS, and back."""

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 
 from siil import defects, files
 from siil.grid import TO_LPS, Grid, Volume, from_sitk, match_mask, to_sitk
+from siil.nifti import nib
 
 __all__ = [
     "Grid",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import special
 
 _LOGIT_LIMIT = 12.0
 """Confidences closer than 6e-6 to 0 or 1 count as that far: beyond it rounding decides."""
@@ -55,6 +55,8 @@ def fit_curve(confidence: np.ndarray, right: np.ndarray) -> Curve:
         confidence: [N] raw, N > 0.
         right: [N] bool.
     """
+    from scipy import optimize
+
     x, hits = logit(confidence), int(np.sum(right))
     target = np.where(right, (hits + 1) / (hits + 2), 1 / (len(x) - hits + 2))
 
@@ -75,6 +77,8 @@ def limit(margin: float, margins: np.ndarray, wrong: np.ndarray, flagged: np.nda
         wrong: [N] bool.
         flagged: [N] bool, for another reason than the margin.
     """
+    from scipy import stats
+
     passed = ~flagged & (margins >= margin)
     bad = int((passed & wrong).sum())
     count = int(passed.sum())

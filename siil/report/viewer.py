@@ -15,11 +15,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 
 from siil.grid import TO_LPS
+from siil.nifti import nib
 from siil.provenance import RESEARCH_USE
 from siil.report.colours import niivue_labels
 from siil.report.planes import BODY_QUANTILE

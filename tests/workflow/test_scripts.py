@@ -117,3 +117,14 @@ def test_a_lock_whose_owner_cannot_be_seen_is_left(locked, owner):
     place.unlink() if owner is None else place.write_text(owner, encoding="utf-8")
     assert unlock(locked) == 0
     assert locks_of(locked)
+
+
+def test_the_environment_can_be_made_anew_from_inside(tmp_path):
+    """With it active, the first python on the path is the one whose folder is about to be deleted."""
+    folder = tmp_path / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    (tmp_path / "requirements.lock").write_text("# nothing\n")
+    words = ["bash", ROOT / "scripts/environment.sh", folder / "bin/python", ".venv"]
+    made = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "No such file" not in made.stderr
+    assert subprocess.run([folder / "bin/python", "-m", "pip", "--version"], check=False).returncode == 0

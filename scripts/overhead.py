@@ -1,17 +1,17 @@
 """Where the wall time of a run went: work, the start of processes, Snakemake itself. `python scripts/overhead.py`.
 
-Reads the newest log of .snakemake/log (when each job ran), the benchmark files of these jobs (logs/**/*.tsv) and the
-run records (data, results). Of a job's seconds, those within its run record are work; the rest is its process starting:
-the interpreter, imports, reading its inputs' digests. Time in which no job ran is Snakemake's. Seconds of jobs that ran
-side by side count by their share of the wall time.
+Reads the newest log of .snakemake/log (when the run began, how long it took), the benchmark files that it wrote
+(logs/**/*.tsv) and the run records (data, results). Of a job's seconds, those within its run record are work; the rest
+is its process starting: the interpreter, imports, reading its inputs' digests. Time in which no job ran is Snakemake's.
+Seconds of jobs that ran side by side count by their share of the wall time.
 """
 
 import json
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -30,51 +30,43 @@ RECORDS = {
     "report": "results/{0}/report/run.json",
 }
 """Step -> run record of the job with the benchmark file logs/{0}/{1}/….tsv, by the parts of that path."""
-STAMP = re.compile(r"^\[(\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4})\]$")
-ENTRY = re.compile(r"^(?:local)?(?:rule|checkpoint) (?!all)(\w+):$")
-FIELD = re.compile(r"^    (jobid|benchmark): (.*)$")
-FINISHED = re.compile(r"^Finished jobid: (\d+)")
+BEGUN = re.compile(r"^  Date: (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)$")
 ELAPSED = re.compile(r"^Elapsed time: (?:(\d+) days?, )?(\d+):(\d+):([\d.]+)$")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Job:
-    """A job of the log: when it ran, and its benchmark file."""
+    """A job that ran: seconds since the epoch from its benchmark file, which is written when it ends."""
 
     rule: str
     begin: float
-    end: float = float("nan")
-    benchmark: str = ""
+    end: float
+    benchmark: Path
 
 
-@dataclass
-class Run:
-    """A run of Snakemake: its wall time and its finished jobs."""
-
-    wall_s: float = float("nan")
-    jobs: dict[str, Job] = field(default_factory=dict)
-
-
-def read(lines: Iterator[str]) -> Run:
-    """The run that a log of Snakemake tells of."""
-    run, now, job = Run(), 0.0, None
+def span(lines: Iterable[str]) -> tuple[float, float] | None:
+    """When the run of a log began (seconds since the epoch) and its wall time; None where it did not end."""
+    begun = wall_s = None
     for line in lines:
-        if found := STAMP.match(line):
-            now, job = datetime.strptime(found[1], "%a %b %d %H:%M:%S %Y").timestamp(), None
-        elif found := ENTRY.match(line):
-            job = Job(found[1], begin=now)
-        elif job and (found := FIELD.match(line)):
-            if found[1] == "jobid":
-                run.jobs[found[2]] = job
-            else:
-                job.benchmark = found[2]
-        elif (found := FINISHED.match(line)) and found[1] in run.jobs:
-            run.jobs[found[1]].end = now
+        if found := BEGUN.match(line):
+            begun = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").timestamp()
         elif found := ELAPSED.match(line):
             days, hours, minutes, seconds = found.groups(default="0")
-            run.wall_s = int(days) * 86400 + int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    run.jobs = {number: job for number, job in run.jobs.items() if job.end == job.end}
-    return run
+            wall_s = int(days) * 86400 + int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    return None if begun is None or wall_s is None else (begun, wall_s)
+
+
+def jobs_of(root: Path, begun: float, wall_s: float) -> list[Job]:
+    """The jobs whose benchmark files were written in that time."""
+    found = []
+    for path in sorted((root / "logs").rglob("*.tsv")):
+        end = path.stat().st_mtime
+        if begun <= end <= begun + wall_s + 2:
+            rule = path.relative_to(root / "logs").with_suffix("").parts[1]
+            found.append(
+                Job(rule, end - float(path.read_text(encoding="utf-8").splitlines()[1].split("\t")[0]), end, path)
+            )
+    return sorted(found, key=lambda job: job.begin)
 
 
 def covered(jobs: list[Job]) -> float:
@@ -86,32 +78,29 @@ def covered(jobs: list[Job]) -> float:
     return total
 
 
-def seconds(job: Job, root: Path) -> tuple[float, float]:
-    """(of the whole job, of its work), from its benchmark file and its run record."""
-    table = root / job.benchmark
-    if not job.benchmark or not table.is_file():
-        return job.end - job.begin, job.end - job.begin
-    whole = float(table.read_text(encoding="utf-8").splitlines()[1].split("\t")[0])
-    parts = Path(job.benchmark).with_suffix("").parts[1:]
-    record = root / RECORDS[job.rule].format(*parts)
-    work = json.loads(record.read_text(encoding="utf-8"))["seconds"] if record.is_file() else whole
-    return whole, min(work, whole)
+def work_s(job: Job, root: Path) -> float:
+    """Seconds within the run record of a job; all of it where there is none."""
+    parts = job.benchmark.relative_to(root / "logs").with_suffix("").parts
+    record = root / RECORDS[job.rule].format(*parts) if job.rule in RECORDS else None
+    whole = job.end - job.begin
+    if record is None or not record.is_file():
+        return whole
+    return min(float(json.loads(record.read_text(encoding="utf-8"))["seconds"]), whole)
 
 
 def report(root: Path, log: Path) -> str:
     """The table: a row per step, then the shares of the wall time."""
     with log.open(encoding="utf-8") as stream:
-        run = read(line.rstrip("\n") for line in stream)
-    if not run.jobs:
-        return f"ERROR: {log}: no finished job; give the log of a run that did something"
-    jobs = list(run.jobs.values())
+        found = span(line.rstrip("\n") for line in stream)
+    jobs = jobs_of(root, *found) if found else []
+    if not found or not jobs:
+        return f"ERROR: {log}: no finished job; give the log of a run that did something and ended"
     running = covered(jobs)
-    wall = max(run.wall_s, running)
+    wall = max(found[1], running)
     spent: dict[str, list[float]] = defaultdict(lambda: [0, 0.0, 0.0])
     for job in jobs:
-        whole, work = seconds(job, root)
-        row = spent[job.rule]
-        row[0], row[1], row[2] = row[0] + 1, row[1] + work, row[2] + whole - work
+        work, row = work_s(job, root), spent[job.rule]
+        row[0], row[1], row[2] = row[0] + 1, row[1] + work, row[2] + job.end - job.begin - work
     share = running / sum(work + start for _, work, start in spent.values())
     lines = [f"{'step':<12}{'jobs':>6}{'work s':>10}{'start s':>10}{'of wall':>9}"]
     for rule, (count, work, start) in sorted(spent.items(), key=lambda item: -sum(item[1][1:])):

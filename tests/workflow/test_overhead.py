@@ -1,8 +1,10 @@
-"""Where the time of a run went, on a log of three jobs worked out by hand."""
+"""Where the time of a run went, on three jobs worked out by hand."""
 
 from __future__ import annotations
 
 import json
+import os
+from datetime import datetime
 
 import pytest
 
@@ -10,29 +12,7 @@ from tests.workflow.test_scripts import load
 
 LOG = """\
 host: here
-[Tue Nov 24 14:00:02 2026]
-localrule fetch:
-    output: data/raw/phantoms.tsv
-    jobid: 3
-    benchmark: logs/raw/fetch/phantoms.tsv
-[Tue Nov 24 14:00:12 2026]
-Finished jobid: 3 (Rule: fetch)
-[Tue Nov 24 14:00:14 2026]
-localrule pap:
-    jobid: 1
-    benchmark: logs/phantoms/pap/a.tsv
-[Tue Nov 24 14:00:14 2026]
-rule pap:
-    jobid: 2
-    benchmark: logs/phantoms/pap/b.tsv
-[Tue Nov 24 14:00:18 2026]
-Finished jobid: 1 (Rule: pap)
-[Tue Nov 24 14:00:20 2026]
-Finished jobid: 2 (Rule: pap)
-[Tue Nov 24 14:00:20 2026]
-localrule all:
-    jobid: 0
-[Tue Nov 24 14:00:20 2026]
+  Date: 2026-11-24 14:00:00
 Finished jobid: 0 (Rule: all)
 Elapsed time: 0:00:20.000000
 """
@@ -41,10 +21,13 @@ Elapsed time: 0:00:20.000000
 @pytest.fixture
 def folder(tmp_path):
     """fetch: 10 s, 9 of them work; the two pap side by side in 6 s: 4 + 6 s, of which 1 + 3 s work."""
-    for name, whole, work in (("raw/fetch/phantoms", 10, 9), ("phantoms/pap/a", 4, 1), ("phantoms/pap/b", 6, 3)):
+    begun = datetime(2026, 11, 24, 14).timestamp()
+    ran = [("raw/fetch/phantoms", 10, 9, 12), ("phantoms/pap/a", 4, 1, 18), ("phantoms/pap/b", 6, 3, 20)]
+    for name, whole, work, end in [*ran, ("phantoms/pap/of_a_run_before", 5, 5, -1)]:
         table = tmp_path / "logs" / f"{name}.tsv"
         table.parent.mkdir(parents=True, exist_ok=True)
         table.write_text(f"s\th:m:s\n{whole}\t0:00:10\n", encoding="utf-8")
+        os.utime(table, (begun + end, begun + end))
         path = {"raw/fetch/phantoms": "data/raw/phantoms"}.get(name, f"data/{name}")
         record = tmp_path / f"{path}.run.json"
         record.parent.mkdir(parents=True, exist_ok=True)

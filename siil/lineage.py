@@ -124,15 +124,38 @@ def rows_behind(
 ) -> Iterator[tuple[str, str, float, Path]]:
     """(run, case, value, file of the scores) of every row that a mean is made of; with `label` of one vertebra.
 
-    Raises InputError when nothing has this metric, model, space or label; it names what there is.
+    Raises InputError when nothing has this metric, model, space or label, or when it has several models and none is
+    named; it says what there is.
     """
     table = results / "aggregate" / ("vertebrae.tsv" if label else "scans.tsv")
+    yield from _placed(_chosen(table, metric=metric, model=model, space=space, label=label), metric, results)
+
+
+def levels_behind(results: Path, *, metric: str, model: str, space: str) -> list[tuple[str, float, int]]:
+    """(level, mean over its vertebrae, how many have a value) for a table that averages per level.
+
+    Empty where the metric is none of single vertebrae. Raises InputError as `rows_behind`.
+    """
+    table = results / "aggregate" / "vertebrae.tsv"
+    if table.is_file() and metric not in pd.read_csv(table, sep="\t", nrows=0).columns:
+        return []
+    frame = _chosen(table, metric=metric, model=model, space=space, label="")
+    known = frame.dropna(subset=[metric]).groupby("label", sort=True)[metric]
+    return [(str(label), float(values.mean()), len(values)) for label, values in known]
+
+
+def _chosen(table: Path, *, metric: str, model: str, space: str, label: str) -> pd.DataFrame:
     if not table.is_file():
         raise InputError(f"{table}: not there; run the workflow up to aggregate first, or name the --experiment")
     frame = pd.read_csv(table, sep="\t", dtype={"case": str, "model": str})
     numbers = [name for name in frame.select_dtypes("number").columns if name not in ("repeat", "fold")]
     if metric not in numbers:
         raise InputError(f"{table}: no numbers {metric}; it has {', '.join(numbers)}")
+    models = sorted(set(frame["model"]))
+    if not model and len(models) > 1:
+        raise InputError(
+            f"{table}: several models, and no number of the tables is over all; give one: {', '.join(models)}"
+        )
     for column, value in (("model", model), ("space", space), ("label", label)):
         if not value:
             continue
@@ -140,6 +163,10 @@ def rows_behind(
             there = ", ".join(sorted(set(frame[column].astype(str))))
             raise InputError(f"{table}: no {column} {value}; it has {there}")
         frame = frame[frame[column] == value]
+    return frame
+
+
+def _placed(frame: pd.DataFrame, metric: str, results: Path) -> Iterator[tuple[str, str, float, Path]]:
     for row in frame.to_dict("records"):
         run = row["model"] if row["repeat"] == 0 else f"{row['model']}@{row['repeat']}"
         assert split_run(run)[0] == row["model"]

@@ -18,7 +18,7 @@ from siil.cases import Case, read_cases
 from siil.config import Config
 from siil.errors import InputError
 
-SECTIONS = ("experiment", "models", "repeats", "folds", "dataset.name")
+SECTIONS = ("experiment", "models", "repeats", "folds", "dataset.name", "report.averaging")
 
 
 def trace(
@@ -26,7 +26,7 @@ def trace(
     config: Config,
     case: Annotated[str, typer.Argument(metavar="[CASE]", help="case id, as in cases.tsv")] = "",
     metric: Annotated[str, typer.Option(help="instead of a case: a column of aggregate/scans.tsv, e.g. dice")] = "",
-    model: Annotated[str, typer.Option(help="with --metric: the model; all models without")] = "",
+    model: Annotated[str, typer.Option(help="with --metric: the model, where there are several")] = "",
     space: Annotated[str, typer.Option(help="with --metric: work, raw, input or ceiling")] = "work",
     label: Annotated[str, typer.Option(help="with --metric: of one vertebra, e.g. L3; then of vertebrae.tsv")] = "",
     root: Annotated[Path, typer.Option(help="folder with data/ and results/")] = Path("."),
@@ -40,7 +40,12 @@ def trace(
     if bool(case) == bool(metric):
         raise InputError("expected a case or --metric: `siil trace sub-verse004`, or `siil trace --metric dice`")
     if metric:
-        _trace_number(root / "results" / config.experiment, metric=metric, model=model, space=space, label=label)
+        results = root / "results" / config.experiment
+        levels = [] if label else _levels(config, results, metric=metric, model=model, space=space)
+        if levels:
+            _trace_levels(levels, metric=metric, of=" ".join(word for word in (model, space) if word))
+        else:
+            _trace_number(results, metric=metric, model=model, space=space, label=label)
     else:
         _trace_case(_find(root / "data" / config.dataset.name / "cases.tsv", case), config=config, root=root)
 
@@ -67,10 +72,24 @@ def _trace_case(case: Case, *, config: Config, root: Path) -> None:
             typer.echo(f"  {known[path][:16]}  {path}  {lineage.describe(path)}")
 
 
+def _levels(config: Config, results: Path, *, metric: str, model: str, space: str) -> list[tuple[str, float, int]]:
+    """The levels behind a number of the table `comparison` where that averages per level; nothing where it does not."""
+    if config.report.averaging != "levels":
+        return []
+    return lineage.levels_behind(results, metric=metric, model=model, space=space)
+
+
+def _trace_levels(levels: list[tuple[str, float, int]], *, metric: str, of: str) -> None:
+    typer.echo(f"{metric}, {of}: mean {fmean(mean for _, mean, _ in levels):.6g} of {len(levels)} levels")
+    for label, mean, count in levels:
+        typer.echo(f"  {mean:.6g}  {label}, mean of {count}")
+    typer.echo("Behind each: the same with --label, e.g. --label " + levels[-1][0])
+
+
 def _trace_number(results: Path, *, metric: str, model: str, space: str, label: str) -> None:
     rows = list(lineage.rows_behind(results, metric=metric, model=model, space=space, label=label))
     values = [value for _, _, value, _ in rows if not math.isnan(value)]
-    of = " ".join(word for word in (model or "all models", space, label) if word)
+    of = " ".join(word for word in (model, space, label) if word)
     typer.echo(f"{metric}, {of}: mean {fmean(values):.6g} of {len(values)}" if values else f"{metric}, {of}: no value")
     for place, case, value, path in sorted(rows, key=lambda row: row[2]):
         typer.echo(f"  {value:.6g}  {place}  {case}  {path}")

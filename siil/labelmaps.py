@@ -135,7 +135,7 @@ def read(paths: Sequence[Path], codes: Mapping[int, int]) -> Volume:
     """
     if _STRUCTURE.fullmatch(stem(paths[0].name)):
         return _joined(paths)
-    volume = read_volume(paths[0])
+    volume = read_volume(paths[0], foreign=True)
     low, high = float(volume.array.min()), float(volume.array.max())
     if not (low >= 0 and high <= _HIGHEST):
         raise defects.refusal("codes", paths[0], f"{low:g} to {high:g}")
@@ -156,7 +156,7 @@ def _joined(paths: Sequence[Path]) -> Volume:
     first = read_volume(paths[0])
     array = np.zeros(first.grid.shape, np.uint8)
     for path in paths:
-        one, name = read_volume(path), _STRUCTURE.fullmatch(stem(path.name))
+        one, name = read_volume(path, foreign=True), _STRUCTURE.fullmatch(stem(path.name))
         if one.grid.shape != first.grid.shape:
             raise defects.refusal("mask_grid", path, f"{one.grid.shape} beside {first.grid.shape} voxels")
         if name and name[1] in BY_NAME:

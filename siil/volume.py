@@ -42,10 +42,15 @@ def read_grid(path: Path) -> Grid:
     return _grid(_open(path), path)[0]
 
 
-def read_volume(path: Path) -> Volume:
-    """Read a NIfTI file as it is (repaired header, stored dtype, scaling applied), whatever its voxels mean."""
+def read_volume(path: Path, *, foreign: bool = False) -> Volume:
+    """Read a NIfTI file as it is (repaired header, stored dtype, scaling applied), whatever its voxels mean.
+
+    foreign: not written here, so that the end of a compressed file is checked too, as `read_image` does.
+    """
     image = _open(path)
     grid, notes = _grid(image, path)
+    if foreign:
+        _check_whole(path)
     try:
         array = np.asanyarray(image.dataobj).reshape(grid.shape[::-1]).T
     except _DAMAGE as error:

@@ -104,7 +104,10 @@ def _score(
     if paths is None:
         found = np.zeros_like(truth.array)
     else:
-        found = volume.match_mask(truth.grid, labelmaps.read(paths, table), paths[0]).array
+        mended = volume.match_mask(truth.grid, labelmaps.read(paths, table), paths[0])
+        for note in dict.fromkeys(mended.repairs):
+            log.warning("%s, %s: %s", tool, paths[0], note)
+        found = mended.array
     frame = score_case(
         truth.array,
         found,

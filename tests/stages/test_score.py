@@ -105,6 +105,25 @@ def test_a_map_in_another_order_of_axes_is_turned(folders):
     assert run(folders, "verse")["dice"].tolist() == pytest.approx([0.75, 0.75])
 
 
+def test_what_had_to_be_mended_in_a_map_is_said(folders, caplog):
+    path = folders / "verse/sub-a_seg.nii.gz"
+    turned = np.diag([-3.0, 3, 3, 1.0])
+    turned[0, 3] = 33
+    scans.save(path, blocks(shift=1)[::-1], turned)
+    run(folders, "verse")
+    assert f"verse, {path}: " in caplog.text
+    assert "sub-b_seg" not in caplog.text
+
+
+def test_a_map_whose_compressed_end_is_damaged_is_refused(folders):
+    path = folders / "verse/sub-a_seg.nii.gz"
+    whole = bytearray(path.read_bytes())
+    whole[-6] ^= 1  # gzip's checksum, behind the last voxel
+    path.write_bytes(whole)
+    with pytest.raises(InputError, match="sub-a_seg"):
+        run(folders, "verse")
+
+
 def test_a_map_on_another_grid_and_one_of_another_tool_are_refused(folders):
     scans.save(folders / "verse/sub-a_seg.nii.gz", blocks()[:-1])
     with pytest.raises(InputError, match="expected mask and image on one grid"):

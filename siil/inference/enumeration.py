@@ -68,7 +68,15 @@ class Sequence:
 EMPTY = Sequence((), (), None, 0.0, True, "no vertebra was found", 1.0, True, True)
 
 
-def doubt(*, margin: float | None, renamed: float, seen: int, rivals: tuple[Enumeration, ...], decode: Decode) -> str:
+def doubt(
+    *,
+    margin: float | None,
+    renamed: float,
+    seen: int,
+    rivals: tuple[Enumeration, ...],
+    beyond: str,
+    decode: Decode,
+) -> str:
     """Why the enumeration is uncertain, or nothing.
 
     Args:
@@ -76,12 +84,15 @@ def doubt(*, margin: float | None, renamed: float, seen: int, rivals: tuple[Enum
         renamed: share of the well-visible vertebrae that the network alone names otherwise.
         seen: vertebrae that are well visible.
         rivals: other enumerations, best first.
+        beyond: where the spine goes on without a name, as `below L5`; empty where it does not.
         decode: the limits.
     """
     if renamed > decode.uncertain_renamed:
         return f"the network alone names {renamed:.0%} of the vertebrae otherwise"
     if margin is not None and margin < decode.uncertain_margin:
         return f"{span(rivals[0].names)} ({rivals[0].changes[0]}) is {margin:.1f} nats behind"
+    if beyond:
+        return f"the spine goes on {beyond}, by most of a vertebra that got no name"
     if seen < decode.uncertain_below:
         return f"only {seen} vertebra{'e are' if seen != 1 else ' is'} well visible, too few to count by"
     return ""

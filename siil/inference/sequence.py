@@ -27,6 +27,8 @@ _SCALES = 1.06 ** np.arange(-5, 6)
 """Patients from 0.75 to 1.34 times the average adult."""
 _LONGEST_MM = 64.0
 _RIVALS = 4
+_MOST, _DENSE = 0.75, 0.8
+"""Unnamed spine that is this much of a vertebra long, in cross-sections that are so sure of a vertebra, is one."""
 _LEAST_MM = 4.0
 """Shorter parts of a vertebra at the border are slivers, whose cross-sections are mostly their neighbour's."""
 
@@ -107,7 +109,8 @@ def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
     rivals = _rivals(lattice, [(intervals[n], through[n]) for n in judged])
     margin = max(0.0, best - rivals[0].score) if rivals else None
     renamed = sum(levels[n].network != levels[n].index for n in visible) / len(visible)
-    reason = doubt(margin=margin, renamed=renamed, seen=seen, rivals=rivals, decode=decode)
+    beyond = _beyond(levels, evidence)
+    reason = doubt(margin=margin, renamed=renamed, seen=seen, rivals=rivals, beyond=beyond, decode=decode)
     answer = Enumeration(_names(intervals, lattice.bins), best, parts=parts(lattice, intervals, scale))
     return Sequence(
         levels=levels,
@@ -124,6 +127,19 @@ def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
 
 def _overruled(level: Level) -> bool:
     return level.network != level.index and level.stop_mm - level.start_mm >= _LEAST_MM
+
+
+def _beyond(levels: tuple[Level, ...], evidence: Evidence) -> str:
+    """`above C3` or `below L5` where the spine goes on there by most of a vertebra that got no name, else nothing."""
+    named = 1 - evidence.share[:, 0]
+    first, last = levels[0], levels[-1]
+    above = named[: round(first.start_mm / STEP_MM)][::-1]
+    below = named[round(last.stop_mm / STEP_MM) :]
+    for where, level, share in (("above", first, above), ("below", last, below)):
+        most = round(_MOST * level.expected_mm / STEP_MM)
+        if len(share) >= most and share[:most].mean() > _DENSE:
+            return f"{where} {BY_INDEX[level.index].name}"
+    return ""
 
 
 def _level(interval: Interval, through: Through, scale: int, bins: int, evidence: Evidence) -> Level:

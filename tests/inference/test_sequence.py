@@ -200,6 +200,19 @@ def test_pelvis_that_o_r_takes_for_spine_is_no_vertebra():
     assert not labels[added].any()
 
 
+def test_spine_that_goes_on_without_a_name_is_flagged():
+    spine = spines.tube([*spines.names("T8", "L5"), "L6"], margin_bottom_mm=30)
+    l5, l6 = BY_NAME["L5"].index, BY_NAME["L6"].index
+    unaware = np.where(spine.truth == l6, l5, spine.truth)  # as of a network that never met an L6
+    blind = DECODE.model_copy(update={"prior_l6": -100.0})
+    sequence, *_ = decode(spines.posterior(spine, says=unaware), settings=blind)
+    assert sequence.candidates[0].names[-1] == "L5"
+    assert sequence.uncertain
+    assert "the spine goes on below L5" in sequence.reason
+    sequence, *_ = decode(spines.posterior(spine))
+    assert "goes on" not in sequence.reason
+
+
 def test_reversed_garbage_is_flagged_or_of_low_confidence():
     spine = spines.tube(spines.names("T4", "L2"))
     says = np.where(spine.truth > 0, 28 - spine.truth.astype(int), 0).astype(np.uint8)

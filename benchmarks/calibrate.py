@@ -38,11 +38,12 @@ _COLUMNS = {"names": "work_names_right", "all": "work_all_right"}
 def margins(scans: pd.DataFrame, wrong: str, renamed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Margins (infinite without a rival), which scans are wrong, and which are flagged whatever the margin.
 
-    A scan without a vertebra is flagged; so is one where the network alone names more than the share `renamed`
-    otherwise.
+    A scan without a vertebra is flagged; so is one with an unusual answer (T13, L6, no T12), and one where the network
+    alone names more than the share `renamed` otherwise.
     """
     nothing = scans["n_predicted"].to_numpy() == 0
-    others = nothing | (scans["renamed"].to_numpy(float) > renamed)
+    unusual = scans["enumeration"].str.contains("with").to_numpy(bool)
+    others = nothing | unusual | (scans["renamed"].to_numpy(float) > renamed)
     return scans["margin"].fillna(np.inf).to_numpy(float), ~scans[_COLUMNS[wrong]].to_numpy(bool), others
 
 

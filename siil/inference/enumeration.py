@@ -73,6 +73,7 @@ def doubt(
     margin: float | None,
     renamed: float,
     seen: int,
+    names: tuple[str, ...],
     rivals: tuple[Enumeration, ...],
     beyond: str,
     decode: Decode,
@@ -83,6 +84,7 @@ def doubt(
         margin: nats to the best of `rivals`; None without one.
         renamed: share of the well-visible vertebrae that the network alone names otherwise.
         seen: vertebrae that are well visible.
+        names: the answer, from the head down.
         rivals: other enumerations, best first.
         beyond: where the spine goes on without a name, as `below L5`; empty where it does not.
         decode: the limits.
@@ -91,6 +93,8 @@ def doubt(
         return f"the network alone names {renamed:.0%} of the vertebrae otherwise"
     if margin is not None and margin < decode.uncertain_margin:
         return f"{span(rivals[0].names)} ({rivals[0].changes[0]}) is {margin:.1f} nats behind"
+    if decode.uncertain_unusual and (rare := unusual(names)):
+        return f"the answer is unusual ({', '.join(rare)}): count once more"
     if beyond:
         return f"the spine goes on {beyond}, by most of a vertebra that got no name"
     if seen < decode.uncertain_below:
@@ -98,13 +102,19 @@ def doubt(
     return ""
 
 
+def unusual(names: tuple[str, ...]) -> list[str]:
+    """What few people have: `with T13`, `with L6`, `without T12`."""
+    found = [f"with {name}" for name in ("T13", "L6") if name in names]
+    indices = [BY_NAME[name].index for name in names]
+    if indices and indices[0] < BY_NAME["T12"].index < indices[-1] and "T12" not in names:
+        found.append("without T12")
+    return found
+
+
 def span(names: tuple[str, ...]) -> str:
     """`T9-L5`, with what is unusual in between: `T9-L5 (with T13)`."""
     if not names:
         return "nothing"
-    unusual = [f"with {name}" for name in ("T13", "L6") if name in names]
-    indices = [BY_NAME[name].index for name in names]
-    if indices[0] < BY_NAME["T12"].index < indices[-1] and "T12" not in names:
-        unusual.append("without T12")
     ends = names[0] if len(names) == 1 else f"{names[0]}-{names[-1]}"
-    return f"{ends} ({', '.join(unusual)})" if unusual else ends
+    rare = unusual(names)
+    return f"{ends} ({', '.join(rare)})" if rare else ends

@@ -110,8 +110,9 @@ def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
     margin = max(0.0, best - rivals[0].score) if rivals else None
     renamed = sum(levels[n].network != levels[n].index for n in visible) / len(visible)
     beyond = _beyond(levels, evidence)
-    reason = doubt(margin=margin, renamed=renamed, seen=seen, rivals=rivals, beyond=beyond, decode=decode)
-    answer = Enumeration(_names(intervals, lattice.bins), best, parts=parts(lattice, intervals, scale))
+    names = _names(intervals, lattice.bins)
+    reason = doubt(margin=margin, renamed=renamed, seen=seen, names=names, rivals=rivals, beyond=beyond, decode=decode)
+    answer = Enumeration(names, best, parts=parts(lattice, intervals, scale))
     return Sequence(
         levels=levels,
         candidates=(answer, *rivals),

@@ -29,6 +29,9 @@ class Decode(Section):
     uncertain_below: int = Field(
         ge=0, description="fewer well-visible vertebrae than this: too few to tell names by, enumeration uncertain"
     )
+    uncertain_unusual: bool = Field(
+        description="an answer with T13 or L6 or without T12 is always uncertain: one person in ten or twenty has it"
+    )
     uncertain_renamed: float = Field(
         ge=0, le=1, description="more than this share of the vertebrae named otherwise by the network alone: uncertain"
     )

@@ -109,7 +109,8 @@ def test_confidences_follow_the_curve_of_the_configuration():
     spine, image, geometry = scene()
     posterior = spines.posterior(spine, sharp=1.5)
     flat = SETTINGS.decode.model_copy(update={"confidence_slope": 0.5, "confidence_offset": -0.4})
-    plain = interpret(posterior, image, geometry, inference=SETTINGS)
+    own = SETTINGS.decode.model_copy(update={"confidence_slope": 1.0, "confidence_offset": 0.0})
+    plain = interpret(posterior, image, geometry, inference=SETTINGS.model_copy(update={"decode": own}))
     curved = interpret(posterior, image, geometry, inference=SETTINGS.model_copy(update={"decode": flat}))
     assert [f.confidence for f in plain.findings] != [f.confidence for f in curved.findings]
     for before, after in zip(plain.findings, curved.findings, strict=True):

@@ -19,9 +19,10 @@ from siil.inference.sequence import build_lattice, decode_sequence, disc_evidenc
 from tests.inference import spines
 from tests.inference.test_centreline import with_bone
 
-SHIPPED = config.resolve("demo").inference.decode
-DECODE = SHIPPED.model_copy(update={"uncertain_below": 0})
-"""What the evidence says, also of fewer vertebrae than the configuration trusts."""
+SHIPPED = config.resolve("demo").inference.decode.model_copy(update={"uncertain_margin": 2.0})
+"""With a margin for evidence made by hand, not for the weights that ship."""
+DECODE = SHIPPED.model_copy(update={"uncertain_below": 0, "uncertain_unusual": False})
+"""What the evidence says, also of fewer vertebrae and rarer ones than the configuration trusts."""
 
 
 def decode(posterior, spacing_mm=4.0, settings=DECODE):
@@ -211,6 +212,17 @@ def test_spine_that_goes_on_without_a_name_is_flagged():
     assert "the spine goes on below L5" in sequence.reason
     sequence, *_ = decode(spines.posterior(spine))
     assert "goes on" not in sequence.reason
+
+
+@pytest.mark.parametrize(
+    "levels", [["T11", "T12", "T13", "L1", "L2"], ["L2", "L3", "L4", "L5", "L6"], ["T10", "T11", "L1", "L2"]]
+)
+def test_an_unusual_answer_is_flagged_however_sure_the_network_is(levels):
+    spine = spines.tube(levels, margin_bottom_mm=30 if levels[-1] == "L6" else 0)
+    assert not decode(spines.posterior(spine))[0].uncertain
+    sequence, _, names = decode(spines.posterior(spine), settings=SHIPPED)
+    assert names == tuple(levels)
+    assert "the answer is unusual" in sequence.reason
 
 
 def test_reversed_garbage_is_flagged_or_of_low_confidence():

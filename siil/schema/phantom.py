@@ -20,6 +20,9 @@ class Variety(Section):
     implants: float = Field(ge=0, le=1, description="share of the patients with pedicle screws and rods, or cement")
     arms: float = Field(ge=0, le=1, description="share of the patients whose arms lie in the field of view")
     askew: float = Field(ge=0, le=1, description="share of the patients who lie turned or tilted")
+    uneven_bone: float = Field(
+        ge=0, le=1, description="share of the patients with an uneven cortex, and fat in and around the arches"
+    )
     circle: float = Field(ge=0, le=1, description="share of the scans with padding outside the reconstruction circle")
     hard_kernel: float = Field(ge=0, le=1, description="share of the scans with a sharp kernel and strong noise")
 

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from siil.datasets.phantom import craniocervical, vertebra
 from siil.datasets.phantom.anatomy import Anatomy, Level
-from siil.datasets.phantom.canvas import Bone, Box, Canvas
+from siil.datasets.phantom.canvas import Box, Canvas
 from siil.datasets.phantom.morphometry import scaled
 from siil.datasets.phantom.shapes import Limb, dot, smooth_union
 from siil.datasets.phantom.texture import Texture
@@ -19,6 +19,10 @@ JOINT_GAP_MM = 1.4
 """cartilage between two facets"""
 SEAM_MM = 3.0
 """rounding where the pieces of one vertebra meet"""
+COARSE_MM = 9.0
+"""length over which cortex, marrow and fat vary where they are uneven"""
+FAT_MM = 5.0
+"""how far from an arch its fat reaches"""
 MIN_VOLUME_MM3 = 200.0
 """less of a vertebra than this inside the scan is not labelled"""
 
@@ -122,23 +126,39 @@ def _carve(upper: Solid, lower: Solid) -> None:
         solid.body[place] = np.maximum(solid.body[place], bound)
 
 
-def lay_vertebrae(canvas: Canvas, anatomy: Anatomy, found: list[Solid], texture: Texture) -> None:
-    """Lay every vertebra into the scan. `texture`: of the trabecular bone."""
-    tissue = anatomy.tissue
+def lay_vertebrae(canvas: Canvas, anatomy: Anatomy, found: list[Solid], rng: np.random.Generator) -> None:
+    """Lay every vertebra into the scan; the texture of bone and fat is drawn from `rng`."""
+    tissue, fine = anatomy.tissue, Texture(rng, canvas, length_mm=4.0)
+    uneven = anatomy.quirks.uneven if anatomy.quirks else None
+    coarse = Texture(rng, canvas, length_mm=COARSE_MM) if uneven else None
+    if uneven and coarse:
+        for solid in found:
+            _lay_fat(canvas, solid, tissue.fat_hu, uneven.fat, coarse)
     for solid in found:
         whole = smooth_union(solid.body, solid.arch, SEAM_MM)
         in_body = solid.body < solid.arch
         shell = np.where(in_body, np.float32(0.55), np.float32(1.25))
-        grain = 1 + np.float32(0.12) * texture.box(solid.box)
+        texture = fine.box(solid.box)
+        body_hu = tissue.trabecular_hu * (1 + np.float32(0.12) * texture)
+        arch_hu = np.float32(tissue.trabecular_hu * 1.25 + 60)
+        if uneven and coarse:
+            shell = shell * np.exp(np.float32(uneven.cortex) * coarse.box(solid.box))
+            body_hu = body_hu * np.float32(uneven.body)
+            arch_hu = np.float32(uneven.arch_hu) + np.float32(uneven.spread_hu) * texture
         deep = np.clip(-solid.body - 2.0, 0, 3) / 3
         edge = solid.level.change.sclerosis_hu * (1 - deep)
-        trabecular = np.where(in_body, tissue.trabecular_hu * grain + edge, tissue.trabecular_hu * 1.25 + 60)
-        bone = Bone(tissue.cortical_hu, tissue.trabecular_hu, 0.0)
+        trabecular = np.where(in_body, body_hu + edge, arch_hu)
         outer = canvas.occupancy(whole)
         inner = canvas.occupancy(whole + shell)
         view = canvas.hu[solid.box]
         view *= 1 - outer
-        view += (outer - inner) * np.float32(bone.cortical_hu) + inner * trabecular.astype(np.float32)
+        view += (outer - inner) * np.float32(tissue.cortical_hu) + inner * trabecular.astype(np.float32)
+
+
+def _lay_fat(canvas: Canvas, solid: Solid, fat_hu: float, limit: float, coarse: Texture) -> None:
+    """Fat around an arch, up to FAT_MM from it and in the foramina too, where the texture is below `limit`."""
+    patchy = (coarse.box(solid.box) - np.float32(limit)) * np.float32(COARSE_MM / 2)
+    canvas.lay(solid.box, np.maximum(solid.arch - np.float32(FAT_MM), patchy), fat_hu)
 
 
 def label(canvas: Canvas, found: list[Solid]) -> tuple[np.ndarray, dict[str, bool]]:

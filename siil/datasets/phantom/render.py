@@ -42,7 +42,7 @@ def render(anatomy: Anatomy, view: View) -> Scan:
     surroundings.lay(canvas, anatomy, view, grain=Texture(rng, canvas, length_mm=14.0))
     solids = bones.solids(canvas, anatomy)
     mask, complete = bones.label(canvas, solids)
-    bones.lay_vertebrae(canvas, anatomy, solids, Texture(rng, canvas, length_mm=4.0))
+    bones.lay_vertebrae(canvas, anatomy, solids, rng)
     if anatomy.quirks:
         implants.lay_implants(canvas, anatomy)
     if thin > 1:

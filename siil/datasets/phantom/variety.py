@@ -39,6 +39,22 @@ class Skew:
 
 
 @dataclass(frozen=True, slots=True)
+class Uneven:
+    """Bone as it is in most adults: a cortex that is thick here and thin there, dark marrow, fat beside it."""
+
+    cortex: float
+    """standard deviation of the logarithm of the shell's thickness"""
+    arch_hu: float
+    """marrow of the arches"""
+    spread_hu: float
+    """its standard deviation within a vertebra"""
+    body: float
+    """factor of the marrow of the bodies"""
+    fat: float
+    """fat lies beside an arch where a texture of mean 0 and sd 1 is below this"""
+
+
+@dataclass(frozen=True, slots=True)
 class Quirks:
     """Of a patient. slip: name of the level that slid forward, and by how many mm. fused: upper names of fused pairs.
     screws: levels that bear pedicle screws. cement: levels whose body was filled. skews: of the levels, by name."""
@@ -51,6 +67,7 @@ class Quirks:
     arms: bool
     turned_deg: float
     tilted_deg: float
+    uneven: Uneven | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +99,8 @@ def draw_quirks(rng: np.random.Generator, variety: Variety, names: list[str]) ->
     filled = tuple(str(n) for n in rng.choice(names[-10:], size=int(rng.integers(1, 4)), replace=False))
     turned, tilted = float(rng.normal(0, 12)), float(rng.normal(0, 6))
     metal = happens[2] < variety.implants
+    uneven = _draw_uneven(rng)
+    worn = rng.random() < variety.uneven_bone
     return Quirks(
         skews=skews,
         slip=slip if happens[0] < variety.slip else None,
@@ -91,6 +110,17 @@ def draw_quirks(rng: np.random.Generator, variety: Variety, names: list[str]) ->
         arms=bool(happens[3] < variety.arms),
         turned_deg=turned if happens[4] < variety.askew else 0.0,
         tilted_deg=tilted if happens[4] < variety.askew else 0.0,
+        uneven=uneven if worn else None,
+    )
+
+
+def _draw_uneven(rng: np.random.Generator) -> Uneven:
+    return Uneven(
+        cortex=float(rng.uniform(0.3, 0.9)),
+        arch_hu=float(rng.uniform(-40, 160)),
+        spread_hu=float(rng.uniform(30, 90)),
+        body=float(rng.uniform(0.4, 1.0)),
+        fat=float(rng.uniform(-1.3, 0.3)),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from siil.datasets.phantom import Scan, draw_anatomy, draw_view, render, sample
 from siil.datasets.phantom.scanner import METAL_HU
@@ -28,13 +29,19 @@ def scan_of(make_recipe: Any, seed: int = 11, *, field: str = "lumbar", wide: fl
     return sample(seed, recipe)
 
 
-@pytest.mark.parametrize("key", ["slip", "fusion", "implants", "arms", "askew"])
+@pytest.mark.parametrize("key", ["slip", "fusion", "implants", "arms", "askew", "uneven_bone"])
 def test_a_share_moves_one_thing_alone(key: str) -> None:
     none, one = (draw_quirks(np.random.default_rng(3), variety(**{key: share}), NAMES) for share in (0.0, 1.0))
-    fields = {"slip": {"slip"}, "fusion": {"fused"}, "implants": {"screws", "cement"}, "arms": {"arms"}}
+    fields = {
+        "slip": {"slip"},
+        "fusion": {"fused"},
+        "implants": {"screws", "cement"},
+        "arms": {"arms"},
+        "uneven_bone": {"uneven"},
+    }
     changed = {name for name in none.__slots__ if getattr(none, name) != getattr(one, name)}
     assert changed
-    assert changed <= fields.get(key, {"turned_deg", "tilted_deg"})
+    assert changed <= fields[key]
 
 
 def test_a_slipped_vertebra_takes_all_above_it_forward(make_recipe: Any) -> None:
@@ -62,6 +69,19 @@ def test_fused_vertebrae_stand_close_and_nothing_is_carved_between_them(make_rec
     assert level is not None
     assert before is not None
     assert level.sizes.disc < 2 < before.sizes.disc
+
+
+def test_uneven_bone_has_dark_and_bright_arches_and_fat_beside_them_on_the_same_mask(make_recipe: Any) -> None:
+    plain, uneven = (scan_of(make_recipe, uneven_bone=share) for share in (0.0, 1.0))
+    assert (plain.mask == uneven.mask).all()
+    at = plain.centroids_vox["L3"]
+    behind = np.arange(plain.mask.shape[1])[None, :, None] > at[1] + 20 / plain.view.spacing_mm[1]
+    arch = (plain.mask > 0) & behind
+    spread = [float(np.subtract(*np.percentile(scan.hu[arch], (90, 10)))) for scan in (plain, uneven)]
+    assert spread[1] > 1.3 * spread[0]
+    around = ndimage.binary_dilation(arch, iterations=3) & (plain.mask == 0)
+    fat = [float((scan.hu[around] < -30).mean()) for scan in (plain, uneven)]
+    assert fat[1] > fat[0] + 0.03
 
 
 def left_share(scan: Scan, name: str) -> float:

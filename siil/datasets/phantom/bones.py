@@ -140,7 +140,7 @@ def lay_vertebrae(canvas: Canvas, anatomy: Anatomy, found: list[Solid], rng: np.
         shell = np.where(in_body, np.float32(0.55), np.float32(1.25))
         texture = fine.box(solid.box)
         body_hu = tissue.trabecular_hu * (1 + np.float32(0.12) * texture)
-        arch_hu = np.float32(tissue.trabecular_hu * 1.25 + 60)
+        arch_hu: np.ndarray | np.float32 = np.float32(tissue.trabecular_hu * 1.25 + 60)
         if uneven and coarse:
             shell = shell * np.exp(np.float32(uneven.cortex) * coarse.box(solid.box))
             body_hu = body_hu * np.float32(uneven.body)

@@ -1,8 +1,8 @@
-"""The densities of phantom bone beside those of real bone: `python -m siil.datasets.phantom.real_densities`.
+"""The densities of phantom bone beside those of real bone: `python -m benchmarks.bone_density`.
 
 Prints a table of docs/phantoms.md: HU on the working grid of 3 mm, in the bodies and behind them by depth below the
 surface, and in the voxels around. Real scans are those with a mask below $SIIL_REAL_DATA (`*/ct.nii.gz`, `msk.nii.gz`);
-phantoms are abdomens of `phantom_full`'s recipe, without uneven bone and with it. Whole T11 to L5 alone.
+phantoms are abdomens of `phantom_more`'s recipe, without uneven bone and with it. Whole T11 to L5 alone.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def main() -> None:
     named = os.environ.get("SIIL_REAL_DATA", "")
     if not named:
         raise SystemExit("SIIL_REAL_DATA: expected a folder of real scans, came nothing; set it (CONTRIBUTING.md)")
-    dataset = configuration.resolve("phantom_full").dataset
+    dataset = configuration.resolve("phantom_more").dataset
     columns = {"phantoms, even": phantoms(dataset, uneven=0), "phantoms, uneven": phantoms(dataset, uneven=1)}
     sys.stdout.write("\n".join(rows(columns | dict(real(Path(named), dataset)))) + "\n")
 

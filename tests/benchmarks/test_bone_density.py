@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import bone_density
+from benchmarks.bone_density import Places, densities, main, phantoms, real, rows
 from siil import config as configuration
-from siil.datasets.phantom import real_densities
-from siil.datasets.phantom.real_densities import Places, densities, main, phantoms, real, rows
 from siil.grid import Grid, Volume
 
 ARCH = "arch, 0 to 3.5 mm deep"
@@ -42,14 +42,14 @@ def test_a_vertebra_that_the_scan_cuts_is_left_out():
 
 def test_without_the_folder_of_real_scans_one_line_says_what_to_set(monkeypatch):
     monkeypatch.delenv("SIIL_REAL_DATA", raising=False)
-    monkeypatch.setattr("sys.argv", ["real_densities"])
+    monkeypatch.setattr("sys.argv", ["bone_density"])
     with pytest.raises(SystemExit, match="SIIL_REAL_DATA: expected"):
         main()
 
 
 def test_arches_of_uneven_phantoms_spread_as_those_of_a_real_scan(monkeypatch, real_data: Path):
-    monkeypatch.setattr(real_densities, "SEEDS", range(500, 503))
-    dataset = configuration.resolve("phantom_full").dataset
+    monkeypatch.setattr(bone_density, "SEEDS", range(500, 503))
+    dataset = configuration.resolve("phantom_more").dataset
     theirs = np.mean(dict(real(real_data, dataset))["ts-example-ct"][ARCH], axis=0)
     even, uneven = (np.mean(phantoms(dataset, uneven=share)[ARCH], axis=0) for share in (0.0, 1.0))
     gaps = [np.abs(values - theirs) for values in (even, uneven)]

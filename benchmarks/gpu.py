@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from siil import config as configuration
@@ -28,6 +28,7 @@ from siil import files
 from siil.config import Config
 from siil.losses.total import total_loss
 from siil.model.build import build_network
+from siil.model.network import Network
 from tests.model.samples import spine_labels
 
 EXPERIMENTS = {"demo": ("demo", 3.0), "paper": ("verse19", 1.5)}
@@ -61,7 +62,7 @@ WAYS = (
 class Step:
     """A network with its batch. `run` makes one training step and reads nothing back."""
 
-    network: nn.Module
+    network: Network
     forward: Callable[[Tensor], Any]
     optimizer: torch.optim.Optimizer
     image: Tensor
@@ -84,12 +85,12 @@ def make_step(config: Config, way: Way, *, spacing_mm: float, device: torch.devi
     """A network of `config` on `device`, with a batch of six vertebrae a patch."""
     torch.manual_seed(0)
     patch = config.patch.size_vox
-    network: nn.Module = build_network(model=config.model, patch_vox=patch, spacing_mm=spacing_mm).to(device)
+    network = build_network(model=config.model, patch_vox=patch, spacing_mm=spacing_mm).to(device)
     one = spine_labels(VERTEBRAE, height=patch[0] // len(VERTEBRAE), patch=patch)
     labels = torch.cat([one] * config.train.batch_size)
     image = (0.2 * torch.randn(len(labels), 1, *patch) + labels[:, None] / 30).to(device)
     if way.channels_last:
-        network = network.to(memory_format=torch.channels_last_3d)
+        network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         image = image.to(memory_format=torch.channels_last_3d)
     forward = torch.compile(network) if way.compiled else network
     rate = config.train.learning_rate
@@ -112,7 +113,8 @@ def measure(step: Step, way: Way, *, steps: int) -> tuple[float, float, float]:
         for _ in range(steps):
             run()
         return (time.perf_counter() - start) / steps, float("nan"), counter.get_total_flops() / 1e9
-    torch.cuda.reset_peak_memory_stats(device)
+    if not way.graph:  # replays allocate nothing: a graph's peak is that of its capture
+        torch.cuda.reset_peak_memory_stats(device)
     torch.cuda.synchronize(device)
     start = time.perf_counter()
     for _ in range(steps):
@@ -123,13 +125,15 @@ def measure(step: Step, way: Way, *, steps: int) -> tuple[float, float, float]:
 
 
 def captured(step: Step) -> Callable[[], None]:
-    """A whole step as a CUDA graph; the batch's tensors are its inputs."""
+    """A whole step as a CUDA graph; the batch's tensors are its inputs. Peak memory counts from the capture on."""
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):  # lazy set-up must not be captured
         for _ in range(3):
             step.run()
     torch.cuda.current_stream().wait_stream(side)
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         step.run()
@@ -194,6 +198,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path)
     options = parser.parse_args(arguments)
     on_gpu = options.device.startswith("cuda")
+    if on_gpu and not torch.cuda.is_available():
+        raise SystemExit(f"--device {options.device}: torch finds no GPU here; --device cpu measures the ways of a CPU")
     lines = [
         f"{torch.cuda.get_device_name(options.device) if on_gpu else 'CPU'}, torch {torch.__version__}",
         "",

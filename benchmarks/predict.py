@@ -20,8 +20,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -36,6 +40,7 @@ from siil.volume import read_mask, write_volume
 
 SIDE, PIXEL_MM, SLICE_MM = 512, 0.8, 1.0
 PARTS = ("read", "preprocess", "network", "labels", "write")
+T = TypeVar("T")
 
 
 def make_scan(folder: Path, slices: int) -> Path:
@@ -70,8 +75,22 @@ def random_weights(folder: Path, experiment: str) -> Path:
     return path
 
 
+def spacing_of(weights: Path) -> float:
+    """The spacing of the working grid in mm."""
+    return load_network(weights)[1].spacing_mm
+
+
+def apart(function: Callable[..., T], *arguments: Any) -> T:
+    """The result of a call in a process of its own.
+
+    Linux counts the parent's peak memory as a child's, so whatever takes memory here would show in `run`.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
 def run(command: list[str]) -> tuple[float, float]:
-    """Seconds and peak GB of a command."""
+    """Seconds and peak GB of a command; the peak is at least this process's own (see `apart`)."""
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=sys.stderr, env=os.environ | {"TQDM_DISABLE": "1"})
     _, status, usage = os.wait4(process.pid, 0)
@@ -92,20 +111,20 @@ def main() -> None:
     parser.add_argument("--nnunet-windows", type=int, help="compute this many of its windows, scale to all")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    weights = options.weights or random_weights(options.folder, options.random)
-    spacing = load_network(weights)[1].spacing_mm
+    weights = options.weights or apart(random_weights, options.folder, options.random)
+    spacing = apart(spacing_of, weights)
     print(f"{os.cpu_count()} cores; {weights.name} at {spacing:g} mm {' '.join(options.set)}\n")
     print(f"| way | slices | whole s | {' | '.join(f'{part} s' for part in PARTS)} | peak GB | Dice | id. rate |")
     print(f"|---|---|---|{'---|' * len(PARTS)}---|---|---|")
     peaks = {}
     for slices in options.slices:
-        scan, output = make_scan(options.folder, slices), options.folder / f"out{slices}"
+        scan, output = apart(make_scan, options.folder, slices), options.folder / f"out{slices}"
         words = [word for pair in options.set for word in ("--set", pair)]
         command = [sys.executable, "-m", "siil", "predict", str(scan), "--output", str(output)]
         seconds, peaks[slices] = run([*command, "--weights", str(weights), *words])
         parts = json.loads((output / "run.json").read_text())["parts_seconds"]
         spent = " | ".join(f"{parts[part]:.1f}" for part in PARTS)
-        scores = quality(output / f"chest{slices}_seg.nii.gz", options.folder / f"truth{slices}.nii.gz")
+        scores = apart(quality, output / f"chest{slices}_seg.nii.gz", options.folder / f"truth{slices}.nii.gz")
         print(f"| siil | {slices} | {seconds:.1f} | {spent} | {peaks[slices]:.2f} | {scores} |", flush=True)
         if options.nnunet:
             print(nnunet_row(options, scan, slices, spacing), flush=True)

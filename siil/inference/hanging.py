@@ -1,4 +1,4 @@
-"""Vertebrae of which a scan shows only processes: their body lies beyond the border, their arch hangs into the scan.
+"""Vertebrae of which a scan shows only processes or a sliver: their body lies beyond the border or is cut askew.
 
 Along the centreline such a vertebra has no part of its own (the body of its neighbour fills the cross-sections), so the
 decoded sequence does not hold it. Where the sequence ends at the scan's border, and the network itself is sure of the
@@ -17,8 +17,9 @@ from siil.inference.evidence import Evidence
 from siil.inference.posterior import Posterior
 
 _REACH_MM = 25.0
-_LEAST_MM3 = 500.0
-_SURE = 0.7
+_LEAST_MM3 = 200.0
+"""as inference.min_volume_mm3"""
+_SURE = 0.75
 
 
 def _index(name: str) -> int:

@@ -14,14 +14,14 @@ from torch.nn import functional
 SMOOTH = 1.0
 
 
-def binary(logits: Float[Tensor, B * space], target: Bool[Tensor, B * space]) -> Float[Tensor, " B"]:
+def binary(logits: Float[Tensor, "B *space"], target: Bool[Tensor, "B *space"]) -> Float[Tensor, " B"]:
     """Soft Dice + mean binary cross-entropy of a single channel: O_R, and R~ at low resolution."""
     logits, truth = logits.flatten(1), target.flatten(1).to(logits.dtype)
     dice = _dice((logits.sigmoid() * truth).sum(1), logits.sigmoid().sum(1) + truth.sum(1))
     return dice + functional.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean(1)
 
 
-def classes_softmax(logits: Float[Tensor, "B K *space"], labels: Integer[Tensor, B * space]) -> Float[Tensor, " B"]:
+def classes_softmax(logits: Float[Tensor, "B K *space"], labels: Integer[Tensor, "B *space"]) -> Float[Tensor, " B"]:
     """O_S as a softmax: cross-entropy over all K, mean over voxels (this is what penalises absent classes), plus the
     mean soft Dice of the classes present in the ground truth, background among them."""
     log_probability = logits.flatten(2).log_softmax(dim=1)
@@ -31,7 +31,7 @@ def classes_softmax(logits: Float[Tensor, "B K *space"], labels: Integer[Tensor,
     return dice - at_label.mean(1)
 
 
-def classes_sigmoid(logits: Float[Tensor, "B K *space"], labels: Integer[Tensor, B * space]) -> Float[Tensor, " B"]:
+def classes_sigmoid(logits: Float[Tensor, "B K *space"], labels: Integer[Tensor, "B *space"]) -> Float[Tensor, " B"]:
     """O_S as a sigmoid per class: binary cross-entropy, mean over all K and all voxels, plus Dice as for softmax."""
     logits, labels = logits.flatten(2), labels.flatten(1)
     at_label = logits.gather(1, labels[:, None])[:, 0]

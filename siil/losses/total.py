@@ -87,7 +87,7 @@ def _one_by_one(
     return torch.cat([checkpoint(of_one, *pair, use_reentrant=False, preserve_rng_state=False) for pair in samples])
 
 
-def _precise(logits: Float[Tensor, ...]) -> Float[Tensor, ...]:
+def _precise(logits: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """float32 at least."""
     return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
 

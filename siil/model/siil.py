@@ -13,6 +13,13 @@ The paper's figure and the variables of `Siil.forward` and `Siil.interact`:
     S3   S3                 Mc and Ms of S2            S~   S_tilde, S3 in image space, placed by L
     DE   self.decoder                                  O_R  spine                O_S  vertebrae
 
+Its losses, in siil.losses (weighted and summed by total.total_loss):
+
+    DiceCE(O_R), DiceCE(R~)  segmentation.binary       L_L  localization.localisation
+    DiceCE(O_S)  segmentation.classes_softmax          L_C  presence.presence
+                 (the paper's: classes_sigmoid)        L_M  contrastive.contrast
+    DiceCE(S~)   segmentation.instances
+
 Deviations from the paper (reasons in docs/method.md):
   1. 1.5 mm spacing, and limits on heights in millimetres: the paper's spacing is not public.
   2. Presence pools mean and max; instance norm leaves nothing in the mean alone.

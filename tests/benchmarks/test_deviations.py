@@ -1,4 +1,4 @@
-"""Every variant of benchmarks/deviations.py differs from the network as it is in what its name says, in nothing else."""
+"""Every variant of benchmarks/deviations.py differs from the network as it is in what its name says, and no more."""
 
 from __future__ import annotations
 

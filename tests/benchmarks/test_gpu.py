@@ -38,6 +38,22 @@ def test_a_way_that_fails_says_why_and_the_table_goes_on(way: str, changes: dict
     assert said in row("demo", "siil", WAY[way], options(**changes))
 
 
+def test_without_a_gpu_the_command_says_so_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit, match=r"^--device cuda: torch finds no GPU here; [^\n]*\Z"):
+        main([])
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_graphs_peak_holds_the_activations() -> None:
+    """About that of the same step without a graph, at the demo's sizes."""
+    eager, graph = (
+        row("demo", "siil", WAY[name], options(device="cuda", set=[])) for name in ("bfloat16", WAYS[-1].name)
+    )
+    assert float(graph.split("|")[5]) == pytest.approx(float(eager.split("|")[5]), rel=0.5)
+
+
 def test_tf32_is_as_before_afterwards() -> None:
     before = torch.backends.cuda.matmul.allow_tf32
     with precision(WAY["float32"]):

@@ -110,3 +110,18 @@ def test_no_vertebra_gives_zero_that_stays_on_the_graph() -> None:
 def test_a_mean_over_nothing_is_zero() -> None:
     values = torch.tensor([[1.0, 3.0], [5.0, 7.0]])
     near(mean_where(values, torch.tensor([[True, True], [False, False]])), 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("term", "logits", "target"),
+    [
+        (binary, torch.zeros(2, 12), torch.zeros(2, 3, 4, dtype=torch.bool)),
+        (binary, torch.zeros(2, 12), torch.zeros(2, 12)),
+        (classes_softmax, torch.zeros(2, 3, 4, 5), torch.zeros(2, 20, dtype=torch.long)),
+        (classes_sigmoid, torch.zeros(2, 3, 4, 5), torch.zeros(2, 5, 4, dtype=torch.long)),
+        (instances, torch.zeros(2, 3, 4, 5), torch.zeros(2, 3, 5, 4, dtype=torch.bool)),
+    ],
+)
+def test_a_wrong_shape_or_type_is_refused(term, logits: Tensor, target: Tensor) -> None:
+    with pytest.raises(TypeError, match=r"(?i)type-check"):
+        term(logits, target)

@@ -92,9 +92,10 @@ def fill_memory(network: Siil, *, seed: int = 1) -> None:
     """Every slot of every vertebra filled, and prototypes made of them."""
     assert network.ocpl is not None
     torch.manual_seed(seed)
-    slots = network.ocpl.memory.shape[1]
-    present = torch.ones(slots, CLASSES, dtype=torch.bool)
-    network.ocpl.remember(torch.randn(slots, CLASSES, network.ocpl.memory.shape[2]), present)
+    _, slots, embed = network.ocpl.memory.shape
+    device = network.ocpl.memory.device
+    present = torch.ones(slots, CLASSES, dtype=torch.bool, device=device)
+    network.ocpl.remember(torch.randn(slots, CLASSES, embed, device=device), present)
     network.refresh_prototypes(seed)
 
 

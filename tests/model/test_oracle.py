@@ -29,17 +29,21 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "resnet10, reduced, sigmoid": RESNET | {"token_channels": 2, "vertebrae_activation": "sigmoid"},
     "pyramid, reduced": PYRAMID | {"token_channels": 2},
     "pyramid, additions": PYRAMID | ADDITIONS,
+    "pyramid, two decoders": PYRAMID | {"token_channels": 2, "decoder": "two"},
     "resnet10, additions": RESNET | ADDITIONS,
+    "resnet10, shared decoder, additions": RESNET | ADDITIONS | {"decoder": "shared"},
     "pyramid, sigmoid": PYRAMID | {"token_channels": 8, "vertebrae_activation": "sigmoid"},
 }
+"""The default of config/config.yaml is resnet10 with the shared decoder and the additions."""
+
 ABLATIONS: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
-    "no_interaction": (PYRAMID | {"token_channels": 2, "interaction": False}, {}),
-    "no_mill": (PYRAMID | {"token_channels": 2, "mill": False}, {"localisation": 0.0}),
-    "no_ocpl": (PYRAMID | {"token_channels": 2, "ocpl": False}, {}),
-    "no_gru": (PYRAMID | {"token_channels": 2, "gru": False}, {}),
-    "no_contrast": (PYRAMID | {"token_channels": 2}, {"contrast": 0.0}),
+    "no_interaction": ({"interaction": False}, {}),
+    "no_mill": ({"mill": False}, {"localisation": 0.0}),
+    "no_ocpl": ({"ocpl": False}, {}),
+    "no_gru": ({"gru": False}, {}),
+    "no_contrast": ({}, {"contrast": 0.0}),
 }
-"""Values of the model, and the weights of the losses that go with them."""
+"""Changes of the model and of the weights of the losses."""
 
 
 def setting_of(network: Siil, values: dict[str, Any]) -> Setting:
@@ -69,7 +73,15 @@ def oracle_terms(
     M = torch.zeros(CLASSES, 1, 1, dtype=torch.float64) if network.ocpl is None else network.ocpl.memory
     filled = torch.zeros(CLASSES, 1, dtype=torch.bool) if network.ocpl is None else network.ocpl.filled
     samples = [
-        terms_of(answer, labels[n], stride=network.stride, activation=activation, M=M, filled=filled)
+        terms_of(
+            answer,
+            labels[n],
+            stride=network.stride,
+            activation=activation,
+            M=M,
+            filled=filled,
+            entropy_weight=weights.get("localisation_entropy", 1.0),
+        )
         for n, answer in enumerate(answers)
     ]
     names = [name for name in samples[0] if weights[name] > 0 and (name != "contrast" or network.ocpl is not None)]
@@ -161,11 +173,17 @@ def test_the_network_equals_the_oracle(name: str, teacher: bool) -> None:
 
 
 @pytest.mark.parametrize("teacher", [True, False], ids=["L from labels", "L predicted"])
+@pytest.mark.parametrize("network", ["pyramid, reduced", "pyramid, additions"])
 @pytest.mark.parametrize("name", ABLATIONS)
-def test_an_ablation_equals_the_oracle(name: str, teacher: bool) -> None:
-    values, weights = ABLATIONS[name]
-    network = random_network(seed=10, **values)
-    compare(network, values, teacher=teacher, seed=10, patches=3, weights=weights)
+def test_an_ablation_equals_the_oracle(name: str, network: str, teacher: bool) -> None:
+    changes, weights = ABLATIONS[name]
+    values = NETWORKS[network] | changes
+    compare(random_network(seed=10, **values), values, teacher=teacher, seed=10, patches=3, weights=weights)
+
+
+def test_the_cross_entropy_of_l_has_its_own_weight() -> None:
+    values, weights = NETWORKS["pyramid, additions"], {"localisation_entropy": 10.0}
+    compare(random_network(seed=30, **values), values, teacher=False, seed=30, patches=2, weights=weights)
 
 
 @pytest.mark.parametrize("memory", ["empty", "full"])

@@ -91,7 +91,7 @@ def forward(
     instance = instance_map(p, dict(zip(present, S3, strict=True)), L, F)
     S_tilde = instance.sigmoid() if labels is None else torch.zeros_like(instance)
     low = torch.cat([semantic.sigmoid(), S_tilde, F])
-    spine, vertebrae = (two_decoders if s.encoder == "resnet10" else shared_decoder)(p, low, skips)
+    spine, vertebrae = (shared_decoder if "decoder.reduce.weight" in p else two_decoders)(p, low, skips)
     if s.prior and L_hat is not None:
         vertebrae = vertebrae + slice_prior(L_hat, vertebrae.shape[1])
     return Answer(spine, vertebrae, semantic, instance, L_hat, L, C, e)

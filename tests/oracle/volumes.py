@@ -88,7 +88,9 @@ def two_decoders(p: Params, low: Volume, skips: list[Tensor]) -> tuple[Volume, V
 
 
 def shared_decoder(p: Params, low: Volume, skips: list[Tensor]) -> tuple[Volume, Volume]:
-    """One trunk: O_S from stride 2, up-sampled; O_R at full resolution."""
+    """One trunk, up to stride 2: O_S from there, up-sampled; O_R at full resolution."""
     trunk = conv_norm(p, "decoder.bottom", low)
-    fine = conv_norm(p, "decoder.fine", nearest(convolve(p, "decoder.reduce", trunk)) + skips[0])
+    for step, skip in enumerate(skips[:-1]):
+        trunk = conv_norm(p, f"decoder.ups.{step}", torch.cat([nearest(trunk), skip]))
+    fine = conv_norm(p, "decoder.fine", nearest(convolve(p, "decoder.reduce", trunk)) + skips[-1])
     return convolve(p, "decoder.spine", fine), trilinear(convolve(p, "decoder.vertebrae", trunk))

@@ -24,6 +24,8 @@ import torch
 
 from siil import config as configuration
 from siil.config import Config
+from siil.folds import read_list
+from siil.inference.device import usable_precision
 from siil.inference.posterior import Posterior
 from siil.model import tokens
 from siil.model.encoder import Presence
@@ -104,17 +106,17 @@ def background_competes(posterior: Posterior, *, threshold: float) -> np.ndarray
 
 def background_scores(config: Config, data: Path, lists: Path, weights: Path) -> dict[str, float]:
     """Scores of trained weights where background competes."""
-    settings = config.train
+    precision = usable_precision(config.train.precision, "cpu")
     validator = Validator(
         cases=CaseStore(data, memory_bytes=2 * 10**9),
-        names=tuple((lists / "validation.txt").read_text().split()),
-        fabric=make_fabric("cpu", precision=settings.precision),
+        names=read_list(lists / "validation.txt"),
+        fabric=make_fabric("cpu", precision=precision),
         patch_vox=config.patch.size_vox,
         spacing_mm=config.dataset.preprocess.spacing_mm,
         window_hu=config.dataset.preprocess.window_hu,
         inference=config.inference,
         activation=config.model.vertebrae_activation,
-        precision=settings.precision,
+        precision=precision,
     )
     with mock.patch.object(validation, "raw_labels", background_competes):
         return validator(load_network(weights)[0].eval())

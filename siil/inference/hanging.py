@@ -17,8 +17,6 @@ from siil.inference.evidence import Evidence
 from siil.inference.posterior import Posterior
 
 _REACH_MM = 25.0
-_LEAST_MM3 = 200.0
-"""as inference.min_volume_mm3"""
 _SURE = 0.75
 
 
@@ -26,8 +24,9 @@ def _index(name: str) -> int:
     return BY_NAME[name].index
 
 
-def add_hanging(posterior: Posterior, evidence: Evidence, sequence: Sequence, *, spacing_mm: float) -> Sequence:
-    """The sequence with the vertebra above its first and below its last level, where only processes are seen of it."""
+def add_hanging(posterior: Posterior, evidence: Evidence, sequence: Sequence, *, least_voxels: float) -> Sequence:
+    """The sequence with the vertebra above its first and below its last level, where only processes or a sliver of at
+    least `least_voxels` are seen of it."""
     if not sequence.levels:
         return sequence
     first, last = sequence.levels[0], sequence.levels[-1]
@@ -35,10 +34,10 @@ def add_hanging(posterior: Posterior, evidence: Evidence, sequence: Sequence, *,
     best = posterior.classes.argmax(axis=1)
     if not sequence.above and first.network == first.index:
         near = evidence.inside & (evidence.arclength_mm < first.start_mm + _REACH_MM)
-        levels = (*_level(posterior, best, near, _before(first.index), first.start_mm, first, spacing_mm), *levels)
+        levels = (*_level(posterior, best, near, _before(first.index), first.start_mm, first, least_voxels), *levels)
     if not sequence.below and last.network == last.index:
         near = evidence.inside & (evidence.arclength_mm > last.stop_mm - _REACH_MM)
-        levels = (*levels, *_level(posterior, best, near, _after(last.index), last.stop_mm, last, spacing_mm))
+        levels = (*levels, *_level(posterior, best, near, _after(last.index), last.stop_mm, last, least_voxels))
     return replace(sequence, levels=levels)
 
 
@@ -49,14 +48,14 @@ def _level(
     options: tuple[int, ...],
     at_mm: float,
     neighbour: Level,
-    spacing_mm: float,
+    least_voxels: float,
 ) -> tuple[Level, ...]:
     """The likeliest of `options` as a level without length at the border, or nothing."""
     spine = posterior.spine.reshape(-1)[posterior.index].astype(np.float32) > 0.5
     for index in sorted(options, key=lambda k: -int((near & spine & (best == k)).sum())):
         mine = near & spine & (best == index)
         sure = float(posterior.classes[mine, index].astype(np.float32).mean()) if mine.any() else 0.0
-        if mine.sum() * spacing_mm**3 >= _LEAST_MM3 and sure >= _SURE:
+        if mine.sum() >= least_voxels and sure >= _SURE:
             return (Level(index, at_mm, at_mm, sure, True, neighbour.expected_mm, index),)
         return ()
     return ()

@@ -143,7 +143,7 @@ def decode_labels(
     sequence, centreline, evidence = decode_sequence(posterior, spacing_mm=spacing_mm, decode=inference.decode)
     if evidence is None or not sequence.levels:
         return np.zeros_like(raw), EMPTY, centreline
-    sequence = add_hanging(posterior, evidence, sequence, spacing_mm=spacing_mm)
+    sequence = add_hanging(posterior, evidence, sequence, least_voxels=least)
     labels = assign(
         posterior,
         evidence,

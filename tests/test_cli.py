@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -142,3 +143,13 @@ def test_the_real_door_lists_every_verb_in_seconds():
     for verb in (*cli.VERBS, *cli.OWN_VERBS):
         assert f" {verb} " in done.stdout
     assert "Research use only, not a medical device." in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(("before", "seen"), [({}, "1"), ({"THP_MEM_ALLOC_ENABLE": "0"}, "0")])
+def test_torch_is_asked_to_use_huge_pages_unless_the_user_says_otherwise(before, seen):
+    bare = {key: value for key, value in os.environ.items() if key != "THP_MEM_ALLOC_ENABLE"}
+    code = "import os, siil; print(os.environ['THP_MEM_ALLOC_ENABLE'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PACKAGE.parent, env=bare | before, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == seen

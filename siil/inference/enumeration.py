@@ -11,6 +11,9 @@ from siil.anatomy import BY_NAME
 from siil.inference.reasons import NO_PARTS, Parts
 from siil.schema.inference import Decode
 
+SLIVER_MM = 4.0
+"""Shorter parts of a vertebra at the border are slivers, whose cross-sections are mostly their neighbour's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Level:

@@ -1,64 +1,83 @@
-"""Vertebrae of which a scan shows only processes or a sliver: their body lies beyond the border or is cut askew.
+"""Vertebrae at a scan's border of which only processes or a sliver are seen: their body lies beyond it or is cut askew.
 
 Along the centreline such a vertebra has no part of its own (the body of its neighbour fills the cross-sections), so the
-decoded sequence does not hold it. Where the sequence ends at the scan's border, and the network itself is sure of the
-neighbour's name there, the next label gets a level without length; its voxels then compete as all others do.
+decoded sequence holds it by chance. Its voxels decide: where the sequence ends at the scan's border, and the network
+itself is sure of the neighbour's name there and that these voxels are of a further vertebra, the next label gets a
+level without length; its voxels then compete as all others do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from siil.anatomy import BY_NAME
-from siil.inference.enumeration import Level, Sequence
+from siil.inference.enumeration import SLIVER_MM, Level, Sequence
 from siil.inference.evidence import Evidence
 from siil.inference.posterior import Posterior
 
 _REACH_MM = 25.0
-_SURE = 0.75
+_SURE, _SURE_OF_SLIVER = 0.75, 0.65
+"""Least mean probability that such voxels are of a vertebra beyond those near; less where the sequence has a sliver."""
 
 
 def _index(name: str) -> int:
     return BY_NAME[name].index
 
 
-def add_hanging(posterior: Posterior, evidence: Evidence, sequence: Sequence, *, least_voxels: float) -> Sequence:
-    """The sequence with the vertebra above its first and below its last level, where only processes or a sliver of at
-    least `least_voxels` are seen of it."""
-    if not sequence.levels:
-        return sequence
-    first, last = sequence.levels[0], sequence.levels[-1]
+def settle_ends(posterior: Posterior, evidence: Evidence, sequence: Sequence, *, least_voxels: float) -> Sequence:
+    """The sequence with the vertebra above its first and below its last level where at least `least_voxels` are seen of
+    it, and without slivers of fewer."""
     levels = sequence.levels
-    best = posterior.classes.argmax(axis=1)
-    if not sequence.above and first.network == first.index:
-        near = evidence.inside & (evidence.arclength_mm < first.start_mm + _REACH_MM)
-        levels = (*_level(posterior, best, near, _before(first.index), first.start_mm, first, least_voxels), *levels)
-    if not sequence.below and last.network == last.index:
-        near = evidence.inside & (evidence.arclength_mm > last.stop_mm - _REACH_MM)
-        levels = (*levels, *_level(posterior, best, near, _after(last.index), last.stop_mm, last, least_voxels))
+    if levels and not sequence.above:
+        levels = _settled(posterior, evidence, levels, levels[0].start_mm, _before, least_voxels)
+    if levels and not sequence.below:
+        levels = _settled(posterior, evidence, levels[::-1], levels[-1].stop_mm, _after, least_voxels)[::-1]
     return replace(sequence, levels=levels)
 
 
-def _level(
+def _settled(
     posterior: Posterior,
-    best: np.ndarray,
-    near: np.ndarray,
-    options: tuple[int, ...],
-    at_mm: float,
-    neighbour: Level,
+    evidence: Evidence,
+    levels: tuple[Level, ...],
+    border_mm: float,
+    following: Callable[[int], tuple[int, ...]],
     least_voxels: float,
 ) -> tuple[Level, ...]:
-    """The likeliest of `options` as a level without length at the border, or nothing."""
+    """Levels from the border (at `border_mm` along the centreline) inwards, with the next beyond the outermost."""
+    close = evidence.inside & (np.abs(evidence.arclength_mm - border_mm) < _REACH_MM)
     spine = posterior.spine.reshape(-1)[posterior.index].astype(np.float32) > 0.5
-    for index in sorted(options, key=lambda k: -int((near & spine & (best == k)).sum())):
-        mine = near & spine & (best == index)
-        sure = float(posterior.classes[mine, index].astype(np.float32).mean()) if mine.any() else 0.0
-        if mine.sum() >= least_voxels and sure >= _SURE:
-            return (Level(index, at_mm, at_mm, sure, True, neighbour.expected_mm, index),)
-        return ()
-    return ()
+    best = np.where(close & spine, posterior.classes.argmax(axis=1), 0)
+
+    def with_next(levels: tuple[Level, ...], least_sure: float) -> tuple[Level, ...]:
+        outermost, options = levels[0], following(levels[0].index)
+        mine = np.isin(best, options)
+        if outermost.network != outermost.index or mine.sum() < max(least_voxels, 1):
+            return levels
+        chance = posterior.classes[mine].astype(np.float32).mean(axis=0)
+        sure = 1 - float(chance[[0, *(level.index for level in levels[:3])]].sum())
+        if sure < least_sure:
+            return levels
+        index = max(options, key=lambda k: float(chance[k]))
+        return (Level(index, border_mm, border_mm, sure, True, outermost.expected_mm, index), *levels)
+
+    whole = _without_sliver(levels)
+    if whole is not levels:
+        levels = with_next(whole, _SURE_OF_SLIVER)
+    return with_next(levels, _SURE)
+
+
+def _without_sliver(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+    """Where the outermost level is a sliver beside one that the network names likewise, its part is its neighbour's."""
+    if len(levels) == 1:
+        return levels
+    outer, inner = levels[:2]
+    if outer.stop_mm - outer.start_mm >= SLIVER_MM or inner.network != inner.index:
+        return levels
+    start, stop = min(outer.start_mm, inner.start_mm), max(outer.stop_mm, inner.stop_mm)
+    return (replace(inner, start_mm=start, stop_mm=stop), *levels[2:])
 
 
 def _before(index: int) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from siil.inference.centreline import Centreline
 from siil.inference.device import usable_precision
 from siil.inference.enumeration import EMPTY, Enumeration, Sequence
 from siil.inference.fuse import raw_labels
-from siil.inference.hanging import add_hanging
+from siil.inference.hanging import settle_ends
 from siil.inference.posterior import Posterior
 from siil.inference.sequence import decode_sequence
 from siil.inference.soft_maps import soft_maps
@@ -143,7 +143,7 @@ def decode_labels(
     sequence, centreline, evidence = decode_sequence(posterior, spacing_mm=spacing_mm, decode=inference.decode)
     if evidence is None or not sequence.levels:
         return np.zeros_like(raw), EMPTY, centreline
-    sequence = add_hanging(posterior, evidence, sequence, least_voxels=least)
+    sequence = settle_ends(posterior, evidence, sequence, least_voxels=least)
     labels = assign(
         posterior,
         evidence,

@@ -15,7 +15,7 @@ from scipy import ndimage, special
 
 from siil.anatomy import BY_INDEX, VERTEBRAE
 from siil.inference.centreline import Centreline, find_centreline
-from siil.inference.enumeration import EMPTY, Enumeration, Level, Sequence, doubt
+from siil.inference.enumeration import EMPTY, SLIVER_MM, Enumeration, Level, Sequence, doubt
 from siil.inference.evidence import STEP_MM, Evidence, gather_evidence
 from siil.inference.morphometry import PITCH_MM
 from siil.inference.posterior import Posterior
@@ -29,8 +29,6 @@ _LONGEST_MM = 64.0
 _RIVALS = 4
 _MOST, _DENSE = 0.75, 0.8
 """Unnamed spine that is this much of a vertebra long, in cross-sections that are so sure of a vertebra, is one."""
-_LEAST_MM = 4.0
-"""Shorter parts of a vertebra at the border are slivers, whose cross-sections are mostly their neighbour's."""
 
 
 def decode_sequence(
@@ -90,7 +88,9 @@ def _chain(decode: Decode) -> Chain:
     opens[at["C1"]] = 0.0
     closes = np.full(len(VERTEBRAE), decode.prior_outside)
     closes[[at["L5"], at["L6"]]] = 0.0
-    return Chain(tuple(follows), opens, closes, opens_cut, np.zeros(len(VERTEBRAE)))
+    closes_cut = np.zeros(len(VERTEBRAE))
+    closes_cut[at["L6"]] = decode.prior_l6  # without a sacrum in view, the rest of a long L5 is not yet an L6
+    return Chain(tuple(follows), opens, closes, opens_cut, closes_cut)
 
 
 def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
@@ -127,7 +127,7 @@ def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
 
 
 def _overruled(level: Level) -> bool:
-    return level.network != level.index and level.stop_mm - level.start_mm >= _LEAST_MM
+    return level.network != level.index and level.stop_mm - level.start_mm >= SLIVER_MM
 
 
 def _beyond(levels: tuple[Level, ...], evidence: Evidence) -> str:

@@ -49,5 +49,33 @@ def test_processes_of_a_label_that_does_not_follow_are_not_believed():
     assert found(scene("T9"))[0] == ["T12", "L1", "L2"]
 
 
+def test_processes_that_hang_far_below_a_sliver_at_the_border_are_the_slivers():
+    spine = spines.tube(["T12", "L1", "L2", "L3"], cut_top=0.9)
+    truth = spine.truth.copy()
+    hanging = truth[-7:, 13:]
+    hanging[hanging > 0] = BY_NAME["T12"].index
+    spine = replace(spine, truth=truth)
+    names, labels = found(spine, sharp=0.3)
+    assert names == ["T12", "L1", "L2", "L3"]
+    right = (labels == BY_NAME["T12"].index) & (truth == BY_NAME["T12"].index)
+    assert right.sum() > 0.8 * (truth == BY_NAME["T12"].index).sum()
+
+
+def test_a_sliver_that_no_voxel_is_named_after_is_its_neighbours():
+    spine = spines.tube(["T12", "L1", "L2", "L3"], cut_top=0.9)
+    unaware = np.where(spine.truth == BY_NAME["T12"].index, BY_NAME["L1"].index, spine.truth)
+    assert found(spine, sharp=0.3)[0] == ["T12", "L1", "L2", "L3"]
+    assert found(spine, says=unaware, sharp=0.3)[0] == ["L1", "L2", "L3"]
+
+
+def test_above_a_sliver_the_processes_of_the_next_keep_their_name():
+    spine = spines.tube(["T12", "L1", "L2", "L3"], cut_top=0.88)
+    truth = spine.truth.copy()
+    outer = truth[-4:, 13:]
+    outer[outer > 0] = BY_NAME["T11"].index
+    names, _ = found(replace(spine, truth=truth), sharp=0.3)
+    assert names == ["T11", "T12", "L1", "L2", "L3"]
+
+
 def test_an_unsure_network_adds_nothing():
     assert found(scene("T11"), sharp=1.2)[0] == ["T12", "L1", "L2"]

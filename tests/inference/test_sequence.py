@@ -261,6 +261,14 @@ def test_t13_and_l6_need_evidence_against_their_prior():
     assert decode(unsure)[2] == spine.names
 
 
+def test_the_rest_of_a_long_l5_at_the_border_is_no_l6_but_an_l6_that_the_network_sees_is():
+    spine = spines.tube([*spines.names("T12", "L5"), "L6"], cut_bottom=0.5)
+    l5, l6 = BY_NAME["L5"].index, BY_NAME["L6"].index
+    long = replace(spine, truth=np.where(spine.truth == l6, l5, spine.truth))
+    assert decode(spines.posterior(long))[0].candidates[0].names[-1] == "L5"
+    assert decode(spines.posterior(spine))[0].candidates[0].names[-1] == "L6"
+
+
 def test_only_c1_opens_and_only_l5_and_l6_close_for_free():
     spine = spines.tube(["L2", "L3"], margin_top_mm=20)
     _, _, evidence = decode_sequence(spines.posterior(spine), spacing_mm=4.0, decode=DECODE)
@@ -269,7 +277,8 @@ def test_only_c1_opens_and_only_l5_and_l6_close_for_free():
     assert free == ["C1"]
     assert [BY_INDEX[n + 1].name for n in np.flatnonzero(chain.closes == 0)] == ["L5", "L6"]
     assert chain.opens_cut[BY_NAME["T13"].index - 1] == DECODE.prior_t13
-    assert (chain.closes_cut == 0).all()
+    priced = np.flatnonzero(chain.closes_cut)
+    assert {BY_INDEX[n + 1].name: chain.closes_cut[n] for n in priced} == {"L6": DECODE.prior_l6}
 
 
 def test_cut_ends_are_told_from_complete_ones():

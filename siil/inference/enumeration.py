@@ -11,6 +11,8 @@ from siil.anatomy import BY_NAME
 from siil.inference.reasons import NO_PARTS, Parts
 from siil.schema.inference import Decode
 
+COMPLETE = 0.85
+"""A vertebra at the border that shows less than this share of its pitch is cut."""
 SLIVER_MM = 4.0
 """Shorter parts of a vertebra at the border are slivers, whose cross-sections are mostly their neighbour's."""
 
@@ -95,13 +97,19 @@ def doubt(
         return f"the network alone names {renamed:.0%} of the vertebrae otherwise"
     if margin is not None and margin < decode.uncertain_margin:
         return f"{span(rivals[0].names)} ({rivals[0].changes[0]}) is {margin:.1f} nats behind"
-    if decode.uncertain_unusual and (rare := unusual(names)):
-        return f"the answer is unusual ({', '.join(rare)}): count once more"
+    if rare := unusual_reason(names, decode):
+        return rare
     if beyond:
         return f"the spine goes on {beyond}, by most of a vertebra that got no name"
     if seen < decode.uncertain_below:
         return f"only {seen} vertebra{'e are' if seen != 1 else ' is'} well visible, too few to count by"
     return ""
+
+
+def unusual_reason(names: tuple[str, ...], decode: Decode) -> str:
+    """What is told of an unusual answer; nothing of an ordinary one, or where it is not asked for."""
+    rare = unusual(names) if decode.uncertain_unusual else []
+    return f"the answer is unusual ({', '.join(rare)}): count once more" if rare else ""
 
 
 def unusual(names: tuple[str, ...]) -> list[str]:

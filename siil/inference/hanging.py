@@ -13,10 +13,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from siil.anatomy import BY_NAME
-from siil.inference.enumeration import SLIVER_MM, Level, Sequence
+from siil.anatomy import BY_INDEX, BY_NAME
+from siil.inference.enumeration import COMPLETE, SLIVER_MM, Level, Sequence, unusual_reason
 from siil.inference.evidence import Evidence
 from siil.inference.posterior import Posterior
+from siil.schema.inference import Decode
 
 _REACH_MM = 25.0
 _SURE, _SURE_OF_SLIVER = 0.75, 0.65
@@ -27,14 +28,19 @@ def _index(name: str) -> int:
     return BY_NAME[name].index
 
 
-def settle_ends(posterior: Posterior, evidence: Evidence, sequence: Sequence, *, least_voxels: float) -> Sequence:
+def settle_ends(
+    posterior: Posterior, evidence: Evidence, sequence: Sequence, *, least_voxels: float, decode: Decode
+) -> Sequence:
     """The sequence with the vertebra above its first and below its last level where at least `least_voxels` are seen of
-    it, and without slivers of fewer."""
+    it, and without slivers of fewer. What makes the answer unusual makes it uncertain here too."""
     levels = sequence.levels
     if levels and not sequence.above:
         levels = _settled(posterior, evidence, levels, levels[0].start_mm, _before, least_voxels)
     if levels and not sequence.below:
         levels = _settled(posterior, evidence, levels[::-1], levels[-1].stop_mm, _after, least_voxels)[::-1]
+    rare = unusual_reason(tuple(BY_INDEX[level.index].name for level in levels), decode)
+    if rare and not sequence.uncertain:
+        sequence = replace(sequence, uncertain=True, reason=rare)
     return replace(sequence, levels=levels)
 
 
@@ -51,33 +57,35 @@ def _settled(
     spine = posterior.spine.reshape(-1)[posterior.index].astype(np.float32) > 0.5
     best = np.where(close & spine, posterior.classes.argmax(axis=1), 0)
 
-    def with_next(levels: tuple[Level, ...], least_sure: float) -> tuple[Level, ...]:
-        outermost, options = levels[0], following(levels[0].index)
-        mine = np.isin(best, options)
+    def with_one_of(options: tuple[int, ...], levels: tuple[Level, ...], least_sure: float) -> tuple[Level, ...]:
+        outermost, mine = levels[0], np.isin(best, options)
         if outermost.network != outermost.index or mine.sum() < max(least_voxels, 1):
             return levels
         chance = posterior.classes[mine].astype(np.float32).mean(axis=0)
-        sure = 1 - float(chance[[0, *(level.index for level in levels[:3])]].sum())
-        if sure < least_sure:
+        if 1 - chance[[0, *(level.index for level in levels[:3])]].sum() < least_sure:
             return levels
         index = max(options, key=lambda k: float(chance[k]))
-        return (Level(index, border_mm, border_mm, sure, True, outermost.expected_mm, index), *levels)
+        return (Level(index, border_mm, border_mm, float(chance[index]), True, outermost.expected_mm, index), *levels)
 
     whole = _without_sliver(levels)
     if whole is not levels:
-        levels = with_next(whole, _SURE_OF_SLIVER)
-    return with_next(levels, _SURE)
+        options = {*following(whole[0].index), levels[0].index}
+        levels = with_one_of(tuple(options), whole, _SURE_OF_SLIVER)
+    return with_one_of(following(levels[0].index), levels, _SURE)
 
 
 def _without_sliver(levels: tuple[Level, ...]) -> tuple[Level, ...]:
-    """Where the outermost level is a sliver beside one that the network names likewise, its part is its neighbour's."""
+    """Where the outermost level is a sliver beside one that the network names likewise, its part is its neighbour's; not
+    where the network calls the sliver by a third name."""
     if len(levels) == 1:
         return levels
     outer, inner = levels[:2]
-    if outer.stop_mm - outer.start_mm >= SLIVER_MM or inner.network != inner.index:
+    agreed = inner.network == inner.index and outer.network in (outer.index, inner.index)
+    if outer.stop_mm - outer.start_mm >= SLIVER_MM or not agreed:
         return levels
     start, stop = min(outer.start_mm, inner.start_mm), max(outer.stop_mm, inner.stop_mm)
-    return (replace(inner, start_mm=start, stop_mm=stop), *levels[2:])
+    cut = stop - start < COMPLETE * inner.expected_mm
+    return (replace(inner, start_mm=start, stop_mm=stop, cut=cut), *levels[2:])
 
 
 def _before(index: int) -> tuple[int, ...]:

@@ -143,7 +143,7 @@ def decode_labels(
     sequence, centreline, evidence = decode_sequence(posterior, spacing_mm=spacing_mm, decode=inference.decode)
     if evidence is None or not sequence.levels:
         return np.zeros_like(raw), EMPTY, centreline
-    sequence = settle_ends(posterior, evidence, sequence, least_voxels=least)
+    sequence = settle_ends(posterior, evidence, sequence, least_voxels=least, decode=inference.decode)
     labels = assign(
         posterior,
         evidence,

@@ -15,7 +15,7 @@ from scipy import ndimage, special
 
 from siil.anatomy import BY_INDEX, VERTEBRAE
 from siil.inference.centreline import Centreline, find_centreline
-from siil.inference.enumeration import EMPTY, SLIVER_MM, Enumeration, Level, Sequence, doubt
+from siil.inference.enumeration import COMPLETE, EMPTY, SLIVER_MM, Enumeration, Level, Sequence, doubt
 from siil.inference.evidence import STEP_MM, Evidence, gather_evidence
 from siil.inference.morphometry import PITCH_MM
 from siil.inference.posterior import Posterior
@@ -153,7 +153,7 @@ def _level(interval: Interval, through: Through, scale: int, bins: int, evidence
         start_mm=interval.start * STEP_MM,
         stop_mm=interval.stop * STEP_MM,
         confidence=float(chances[interval.label]),
-        cut=at_border and lasted < 0.85 * expected,
+        cut=at_border and lasted < COMPLETE * expected,
         expected_mm=expected,
         network=int(evidence.share[interval.start : interval.stop, 1:].mean(axis=0).argmax()) + 1,
     )

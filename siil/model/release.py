@@ -1,8 +1,10 @@
 """From the weights of a training to those that ship with the package.
 
     python -m siil.model.release results/phantom_full/train/siil/fold0/weights.safetensors --notes "seed 0"
+    python -m siil.model.release results/phantom_{rare,full}/train/siil/fold0/weights.safetensors --notes "seed 0"
 
-float16, at most 16 MB. docs/model-card.md says what they are and are not.
+float16, at most 16 MB. Of several files, parts of one way of training, the mean of their weights (Izmailov et al., UAI
+2018; Wortsman et al., ICML 2022). docs/model-card.md says what they are and are not.
 """
 
 from __future__ import annotations
@@ -17,23 +19,36 @@ from siil.model.weights import SHIPPED, load_network, save_weights
 LARGEST_BYTES = 16_000_000
 
 
-def release(weights: Path, output: Path = SHIPPED, *, experiment: str = "phantom_full", notes: str = "") -> None:
-    """Write `weights` as float16 to `output`, with the name of the experiment and notes (revision, seeds) in it.
+def release(*weights: Path, output: Path = SHIPPED, experiment: str = "phantom_full", notes: str = "") -> None:
+    """Write the mean of `weights` as float16 to `output`, with the name of the experiment and notes (revision, seeds).
+
+    What is told of the training (configuration, code) is the last file's. Tensors of integers are the last file's too.
 
     Raises:
-        WeightsError: the file would be larger than 16 MB.
+        WeightsError: the files hold different networks, or the file would be larger than 16 MB.
     """
-    network, about = load_network(weights)
+    network, about = load_network(weights[-1])
+    state = network.state_dict()
+    for other in weights[:-1]:
+        theirs, their_about = load_network(other)
+        if their_about.model != about.model:
+            raise WeightsError(f"{other}: another network than {weights[-1]}, expected the same model")
+        for name, value in theirs.state_dict().items():
+            if value.is_floating_point():
+                state[name] += value  # a view of the network's own
+    for value in state.values():
+        if value.is_floating_point():
+            value /= len(weights)
     size = 2 * sum(value.numel() for value in network.state_dict().values())
     if size > LARGEST_BYTES:
-        raise WeightsError(f"{weights}: {size / 1e6:.1f} MB in float16, expected at most {LARGEST_BYTES / 1e6:.0f}")
+        raise WeightsError(f"{weights[-1]}: {size / 1e6:.1f} MB in float16, expected at most {LARGEST_BYTES / 1e6:.0f}")
     save_weights(output, network, about=replace(about, experiment=experiment, notes=notes), half=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path)
+    parser.add_argument("weights", type=Path, nargs="+")
     parser.add_argument("--experiment", default="phantom_full")
     parser.add_argument("--notes", default="", help="revision, seeds, steps")
     given = parser.parse_args()
-    release(given.weights, experiment=given.experiment, notes=given.notes)
+    release(*given.weights, experiment=given.experiment, notes=given.notes)

@@ -145,14 +145,15 @@ def row(phase: str, *, progress: Progress, schedule: Schedule, values: dict[str,
 
 
 def clip(fabric: Fabric, model: nn.Module, optimizer: torch.optim.Optimizer, settings: Train) -> Tensor | None:
-    """Clip the gradient; its norm before that, on the device.
+    """Clip the gradient where that is asked for; its norm before that, on the device.
 
-    None without clipping, and in 16-mixed: there steps with an infinite norm belong to the method, the loss scaler
-    skips them.
+    None in 16-mixed: there steps with an infinite norm belong to the method, the loss scaler skips them.
     """
     if settings.clip_norm is None:
-        return None
-    norm = fabric.clip_gradients(model, optimizer, max_norm=settings.clip_norm, error_if_nonfinite=False)
+        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+        norm: Tensor | None = nn.utils.get_total_norm(gradients)
+    else:
+        norm = fabric.clip_gradients(model, optimizer, max_norm=settings.clip_norm, error_if_nonfinite=False)
     return None if settings.precision == "16-mixed" else norm
 
 

@@ -5,29 +5,41 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from siil import config
 from siil.anatomy import BY_INDEX, BY_NAME
+from siil.inference.enumeration import Level, Sequence
 from siil.inference.fuse import raw_labels
+from siil.inference.hanging import _without_sliver
 from siil.inference.predict_case import decode_labels
+from siil.schema.inference import Inference
 from tests.inference import spines
 
-SETTINGS = config.resolve("demo").inference
+SHIPPED = config.resolve("demo").inference
+OTHER_DOUBTS = {"uncertain_below": 0, "uncertain_margin": 0.0, "uncertain_renamed": 1.0}
+SETTINGS = SHIPPED.model_copy(update={"decode": SHIPPED.decode.model_copy(update=OTHER_DOUBTS)})
+"""Nothing but an unusual answer is uncertain."""
 
 
-def scene(name: str, *, top: bool = True) -> spines.Spine:
-    """T12 to L2 from border to border; the processes in the outermost slices belong to `name`."""
-    spine = spines.tube(["T12", "L1", "L2"], cut_top=0.2, cut_bottom=0.4)
+def scene(name: str, *, top: bool = True, levels: tuple[str, ...] = ("T12", "L1", "L2")) -> spines.Spine:
+    """`levels` from border to border; the processes in the outermost slices belong to `name`."""
+    spine = spines.tube(levels, cut_top=0.2, cut_bottom=0.4)
     truth = spine.truth.copy()
     outer = truth[-4:, 13:] if top else truth[:4, 13:]
     outer[outer > 0] = BY_NAME[name].index
     return replace(spine, truth=truth)
 
 
-def found(spine: spines.Spine, **options) -> tuple[list[str], np.ndarray]:
+def decoded(spine: spines.Spine, *, inference: Inference = SETTINGS, **options) -> tuple[np.ndarray, Sequence]:
     posterior = spines.posterior(spine, **options)
     raw = raw_labels(posterior, threshold=0.5)
-    labels, _, _ = decode_labels(posterior, raw, spacing_mm=4.0, inference=SETTINGS)
+    labels, sequence, _ = decode_labels(posterior, raw, spacing_mm=4.0, inference=inference)
+    return labels, sequence
+
+
+def found(spine: spines.Spine, **options) -> tuple[list[str], np.ndarray]:
+    labels, _ = decoded(spine, **options)
     return [BY_INDEX[k].name for k in np.unique(labels) if k], labels
 
 
@@ -75,6 +87,46 @@ def test_above_a_sliver_the_processes_of_the_next_keep_their_name():
     outer[outer > 0] = BY_NAME["T11"].index
     names, _ = found(replace(spine, truth=truth), sharp=0.3)
     assert names == ["T11", "T12", "L1", "L2", "L3"]
+
+
+@pytest.mark.parametrize(
+    ("levels", "ends", "rare"),
+    [(["L3", "L4", "L5", "L6"], {"cut_bottom": 0.93}, "L6"), (["T11", "L1", "L2", "L3"], {"cut_top": 0.9}, "T11")],
+)
+def test_a_sliver_of_rare_anatomy_stays_where_its_voxels_are_sure_and_is_flagged(levels, ends, rare):
+    free = SETTINGS.decode.model_copy(update={"prior_l6": 0.0, "prior_no_t12": 0.0})
+    inference = SETTINGS.model_copy(update={"decode": free})
+    labels, sequence = decoded(spines.tube(levels, **ends), inference=inference, sharp=0.3)
+    assert rare in [BY_INDEX[k].name for k in np.unique(labels) if k]
+    assert "unusual" in sequence.reason
+
+
+def test_a_hanging_t13_is_flagged():
+    labels, sequence = decoded(scene("T13", top=True, levels=("L1", "L2", "L3")), sharp=0.3)
+    assert BY_NAME["T13"].index in labels
+    assert sequence.uncertain
+    assert "T13" in sequence.reason
+
+
+def test_the_confidence_of_a_sliver_is_that_of_its_name():
+    spine = spines.tube(["T12", "L1", "L2", "L3"], cut_top=0.9)
+    torn = spines.posterior(spine, sharp=0.3)
+    t12, t10 = BY_NAME["T12"].index, BY_NAME["T10"].index
+    classes = torn.classes.copy()
+    mine = classes.argmax(axis=1) == t12
+    classes[mine, t10], classes[mine, t12] = 0.4 * classes[mine, t12], 0.6 * classes[mine, t12]
+    torn = replace(torn, classes=classes)
+    _, sequence, _ = decode_labels(torn, raw_labels(torn, threshold=0.5), spacing_mm=4.0, inference=SETTINGS)
+    assert sequence.levels[0].index == t12
+    assert 0.5 < sequence.levels[0].confidence < 0.65
+
+
+def test_beside_a_dropped_sliver_a_short_vertebra_counts_as_cut():
+    t12, l1 = BY_NAME["T12"].index, BY_NAME["L1"].index
+    sliver = Level(t12, 0.0, 2.0, 1.0, cut=True, expected_mm=30.0, network=t12)
+    short = Level(l1, 2.0, 22.0, 1.0, cut=False, expected_mm=30.0, network=l1)
+    (merged,) = _without_sliver((sliver, short))
+    assert (merged.start_mm, merged.stop_mm, merged.cut) == (0.0, 22.0, True)
 
 
 def test_an_unsure_network_adds_nothing():

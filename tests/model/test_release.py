@@ -27,7 +27,7 @@ def trained(tmp_path: Path) -> Path:
 
 def test_released_weights_are_float16_of_the_same_values_with_their_origin(trained: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.safetensors"
-    release(trained, output, experiment="tiny", notes="seed 0")
+    release(trained, output=output, experiment="tiny", notes="seed 0")
     (before, _), (after, about) = load_network(trained), load_network(output)
     assert (about.experiment, about.notes, about.code) == ("tiny", "seed 0", "abc")
     assert output.stat().st_size < 0.6 * trained.stat().st_size
@@ -35,10 +35,32 @@ def test_released_weights_are_float16_of_the_same_values_with_their_origin(train
         torch.testing.assert_close(after.state_dict()[name], value, rtol=1e-3, atol=1e-6)
 
 
+def test_of_several_parts_the_mean_is_released(trained: Path, tmp_path: Path) -> None:
+    network, about = load_network(trained)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.5
+    save_weights(tmp_path / "later.safetensors", network, about=about)
+    release(trained, tmp_path / "later.safetensors", output=tmp_path / "out.safetensors")
+    (first, _), (mean, _) = load_network(trained), load_network(tmp_path / "out.safetensors")
+    found = dict(mean.named_parameters())
+    for name, value in first.named_parameters():
+        torch.testing.assert_close(found[name], value + 0.25, rtol=1e-3, atol=1e-3)
+
+
+def test_the_mean_of_different_networks_is_refused(trained: Path, tmp_path: Path) -> None:
+    config = resolve("tiny", overrides={"model": {"heads": 1}})
+    other = build_network(model=config.model, patch_vox=config.patch.size_vox, spacing_mm=3.0)
+    about = Weights(config.model, config.patch.size_vox, 3.0, (-500.0, 1300.0))
+    save_weights(tmp_path / "other.safetensors", other, about=about)
+    with pytest.raises(WeightsError, match="expected the same model"):
+        release(tmp_path / "other.safetensors", trained, output=tmp_path / "out.safetensors")
+
+
 def test_weights_that_are_too_large_to_ship_are_refused(trained: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(module, "LARGEST_BYTES", 1000)
     with pytest.raises(WeightsError, match="MB in float16, expected at most"):
-        release(trained, tmp_path / "out.safetensors")
+        release(trained, output=tmp_path / "out.safetensors")
     assert not (tmp_path / "out.safetensors").exists()
 
 

@@ -152,13 +152,14 @@ def test_a_loss_that_is_not_finite_stops_and_names_term_and_cases(tmp_path: Path
     assert not (tmp_path / "last.ckpt").exists()
 
 
-def test_a_gradient_that_is_not_finite_stops_and_names_the_cases(tmp_path: Path) -> None:
+@pytest.mark.parametrize("clip_norm", [5, None])
+def test_a_gradient_that_is_not_finite_stops_and_names_the_cases(tmp_path: Path, clip_norm: float | None) -> None:
     def loss(output: Any, labels: Tensor) -> dict[str, Tensor]:
         total = tiny_loss(output, labels)["total"]
         return {"total": total + (output.vertebrae.sum() * 0).abs().sqrt()}  # finite, its gradient is not
 
     with pytest.raises(TrainingError, match="step 0: the gradient is not finite"):
-        train(tmp_path, loss=loss)
+        train(tmp_path, loss=loss, batches=make_batches(clip_norm=clip_norm))
 
 
 def test_gradients_are_clipped(tmp_path: Path) -> None:

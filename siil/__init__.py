@@ -6,7 +6,7 @@ volume through it, and design notes at the top of each module.
 
 import os
 
-# torch then asks Linux for huge pages: a fifth less time for a step on CPUs (benchmarks/README.md, step)
+# torch then asks Linux for huge pages: a step takes some 15 % less on CPUs (benchmarks/README.md, step)
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 __version__ = "0.1.0"

@@ -75,8 +75,10 @@ def _settled(
 
 
 def _without_sliver(levels: tuple[Level, ...]) -> tuple[Level, ...]:
-    """Where the outermost level is a sliver beside one that the network names likewise, its part is its neighbour's; not
-    where the network calls the sliver by a third name."""
+    """The part of an outermost sliver is its neighbour's where the network agrees with the neighbour's name.
+
+    Not where the network calls the sliver by a third name.
+    """
     if len(levels) == 1:
         return levels
     outer, inner = levels[:2]

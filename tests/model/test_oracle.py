@@ -173,9 +173,7 @@ def test_the_network_equals_the_oracle(name: str, teacher: bool) -> None:
 
 
 @pytest.mark.parametrize("teacher", [True, False], ids=["L from labels", "L predicted"])
-@pytest.mark.parametrize(
-    "network", ["pyramid, reduced", "pyramid, additions", "resnet10, shared decoder, additions"]
-)
+@pytest.mark.parametrize("network", ["pyramid, reduced", "pyramid, additions", "resnet10, shared decoder, additions"])
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_an_ablation_equals_the_oracle(name: str, network: str, teacher: bool) -> None:
     changes, weights = ABLATIONS[name]

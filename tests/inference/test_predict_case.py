@@ -23,7 +23,9 @@ from tests.inference import spines
 from tests.inference.fakes import FakeNetwork
 
 CONFIG = config.resolve("demo")
-SETTINGS = CONFIG.inference
+BY_HAND = {"uncertain_margin": 2.0}
+SETTINGS = CONFIG.inference.model_copy(update={"decode": CONFIG.inference.decode.model_copy(update=BY_HAND)})
+"""With a margin for evidence made by hand, not for the weights that ship."""
 
 
 def scene(levels=("T12", "L1", "L2", "L3"), **options) -> tuple[spines.Spine, Volume, Geometry]:

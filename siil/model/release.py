@@ -39,7 +39,7 @@ def release(*weights: Path, output: Path = SHIPPED, experiment: str = "phantom_f
     for value in state.values():
         if value.is_floating_point():
             value /= len(weights)
-    size = 2 * sum(value.numel() for value in network.state_dict().values())
+    size = 2 * sum(value.numel() for value in state.values())
     if size > LARGEST_BYTES:
         raise WeightsError(f"{weights[-1]}: {size / 1e6:.1f} MB in float16, expected at most {LARGEST_BYTES / 1e6:.0f}")
     save_weights(output, network, about=replace(about, experiment=experiment, notes=notes), half=True)

@@ -102,7 +102,7 @@ def test_a_sliver_of_rare_anatomy_stays_where_its_voxels_are_sure_and_is_flagged
 
 
 def test_a_hanging_t13_is_flagged():
-    labels, sequence = decoded(scene("T13", top=True, levels=("L1", "L2", "L3")), sharp=0.3)
+    labels, sequence = decoded(scene("T13", levels=("L1", "L2", "L3")), sharp=0.3)
     assert BY_NAME["T13"].index in labels
     assert sequence.uncertain
     assert "T13" in sequence.reason

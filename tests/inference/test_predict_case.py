@@ -21,11 +21,10 @@ from siil.preprocess import preprocess
 from siil.provenance import RESEARCH_USE
 from tests.inference import spines
 from tests.inference.fakes import FakeNetwork
+from tests.inference.test_sequence import SHIPPED
 
 CONFIG = config.resolve("demo")
-BY_HAND = {"uncertain_margin": 2.0}
-SETTINGS = CONFIG.inference.model_copy(update={"decode": CONFIG.inference.decode.model_copy(update=BY_HAND)})
-"""With a margin for evidence made by hand, not for the weights that ship."""
+SETTINGS = CONFIG.inference.model_copy(update={"decode": SHIPPED})
 
 
 def scene(levels=("T12", "L1", "L2", "L3"), **options) -> tuple[spines.Spine, Volume, Geometry]:

@@ -16,19 +16,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 
+from benchmarks.processes import apart, cost
 from siil import config as configuration
 from siil.datasets.phantom import draw_anatomy, draw_view, render
 from siil.datasets.phantom.layout import oriented
@@ -40,7 +35,6 @@ from siil.volume import read_mask, write_volume
 
 SIDE, PIXEL_MM, SLICE_MM = 512, 0.8, 1.0
 PARTS = ("read", "preprocess", "network", "labels", "write")
-T = TypeVar("T")
 
 
 def make_scan(folder: Path, slices: int) -> Path:
@@ -80,25 +74,6 @@ def spacing_of(weights: Path) -> float:
     return load_network(weights)[1].spacing_mm
 
 
-def apart(function: Callable[..., T], *arguments: Any) -> T:
-    """The result of a call in a process of its own.
-
-    Linux counts the parent's peak memory as a child's, so whatever takes memory here would show in `run`.
-    """
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
-
-
-def run(command: list[str]) -> tuple[float, float]:
-    """Seconds and peak GB of a command; the peak is at least this process's own (see `apart`)."""
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=sys.stderr, env=os.environ | {"TQDM_DISABLE": "1"})
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{' '.join(command)}: exit {os.waitstatus_to_exitcode(status)}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1e6
-
-
 def main() -> None:
     """Predict scans of growing length and print a row of the table for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -121,11 +96,12 @@ def main() -> None:
         scan, output = apart(make_scan, options.folder, slices), options.folder / f"out{slices}"
         words = [word for pair in options.set for word in ("--set", pair)]
         command = [sys.executable, "-m", "siil", "predict", str(scan), "--output", str(output)]
-        seconds, peaks[slices] = run([*command, "--weights", str(weights), *words])
+        spent = cost([*command, "--weights", str(weights), *words])
+        peaks[slices] = spent.peak_gb
         parts = json.loads((output / "run.json").read_text())["parts_seconds"]
-        spent = " | ".join(f"{parts[part]:.1f}" for part in PARTS)
+        seconds = " | ".join(f"{value:.1f}" for value in (spent.wall_s, *(parts[part] for part in PARTS)))
         scores = apart(quality, output / f"chest{slices}_seg.nii.gz", options.folder / f"truth{slices}.nii.gz")
-        print(f"| siil | {slices} | {seconds:.1f} | {spent} | {peaks[slices]:.2f} | {scores} |", flush=True)
+        print(f"| siil | {slices} | {seconds} | {spent.peak_gb:.2f} | {scores} |", flush=True)
         if options.nnunet:
             print(nnunet_row(options, scan, slices, spacing), flush=True)
     few, many = min(peaks), max(peaks)
@@ -142,11 +118,11 @@ def nnunet_row(options: argparse.Namespace, scan: Path, slices: int, spacing: fl
     rows = []
     for name, more in (("nnU-Net", []), ("nnU-Net, no mirroring", ["--no-mirroring"])):
         command = [str(options.nnunet), script, str(scan), str(output), f"{spacing:g}", *words, *more]
-        _, peak = run(command)
+        peak_gb = cost(command).peak_gb
         found = json.loads((output / "seconds.json").read_text())
         about = "~" if found["estimated"] else ""
         spent = " | ".join(f"{found[part]:.1f}" if part in found else "" for part in PARTS)
-        rows.append(f"| {name} | {slices} | {about}{found['whole']:.1f} | {spent} | {peak:.2f} | | |")
+        rows.append(f"| {name} | {slices} | {about}{found['whole']:.1f} | {spent} | {peak_gb:.2f} | | |")
     return "\n".join(rows)
 
 

@@ -13,17 +13,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
-import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
+from benchmarks.processes import Cost, apart, cost
 from siil.anatomy import BY_NAME
 
 SIDE, PIXEL_MM, SLICE_MM = 512, 0.75, 1.0
@@ -32,7 +29,7 @@ LIMITS = {500: (15.0, 1.5), 1500: (None, 4.0)}
 """Slices -> seconds and GB that must not be passed, for a scan along the axes."""
 
 
-def make(folder: Path, slices: int, *, tilt_deg: float) -> tuple[Path, Path]:
+def make(folder: Path, slices: int, tilt_deg: float) -> tuple[Path, Path]:
     """A scan and its mask."""
     random = np.random.default_rng(0)
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
@@ -57,19 +54,13 @@ def make(folder: Path, slices: int, *, tilt_deg: float) -> tuple[Path, Path]:
     return paths
 
 
-def run(image: Path, mask: Path, folder: Path, sets: list[str]) -> tuple[float, float, float]:
-    """CPU seconds, wall seconds and peak GB of the step; the peak is at least this process's own."""
+def preprocess(image: Path, mask: Path, folder: Path, sets: list[str]) -> Cost:
+    """What the step costs on one thread."""
     command = [sys.executable, "-m", "siil", "preprocess", "--image", str(image), "--mask", str(mask)]
     command += ["--output-image", str(folder / "img.nii.gz"), "--output-mask", str(folder / "msk.nii.gz")]
     command += ["--output-geometry", str(folder / "geometry.json"), "--experiment", "verse19"]
     command += [word for text in sets for word in ("--set", text)]
-    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    start = time.perf_counter()
-    process = subprocess.Popen(command, env=os.environ | one, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{' '.join(command)}: exit {os.waitstatus_to_exitcode(status)}")
-    return usage.ru_utime + usage.ru_stime, time.perf_counter() - start, usage.ru_maxrss / 1e6
+    return cost(command, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 
 def main() -> None:
@@ -84,13 +75,12 @@ def main() -> None:
     print("| voxels | CPU time | wall time | peak memory |\n|---|---|---|---|")
     for slices in options.slices:
         with tempfile.TemporaryDirectory() as name:
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:  # its peak would count as the step's
-                tilt_deg = 12.0 if options.oblique else 0.0
-                image, mask = pool.submit(make, Path(name), slices, tilt_deg=tilt_deg).result()
-            cpu_s, wall_s, peak_gb = run(image, mask, Path(name), options.set)
-        print(f"| {SIDE} x {SIDE} x {slices} | {cpu_s:.1f} s | {wall_s:.1f} s | {peak_gb:.2f} GB |", flush=True)
+            image, mask = apart(make, Path(name), slices, 12.0 if options.oblique else 0.0)
+            spent = preprocess(image, mask, Path(name), options.set)
+        times = f"{spent.cpu_s:.1f} s | {spent.wall_s:.1f} s"
+        print(f"| {SIDE} x {SIDE} x {slices} | {times} | {spent.peak_gb:.2f} GB |", flush=True)
         seconds, memory_gb = (None, None) if options.oblique else LIMITS.get(slices, (None, None))
-        if (seconds and cpu_s > seconds) or (memory_gb and peak_gb > memory_gb):
+        if (seconds and spent.cpu_s > seconds) or (memory_gb and spent.peak_gb > memory_gb):
             failed.append(f"{slices} slices: at most {seconds} s and {memory_gb} GB were wanted")
     if failed:
         raise SystemExit("; ".join(failed))

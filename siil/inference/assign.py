@@ -4,11 +4,13 @@ A voxel's score for a level is log p(v) - distance to the level's interval / dis
 level of its name lies speaks for that level alone. A class that lies elsewhere (a shift by one over half of a scan)
 speaks for the levels in whose intervals it lies: its borders are right even though its name is not. Then each vertebra
 becomes one connected component; fragments go to the vertebra that they touch most, so that no holes appear; what
-touches none, and what is too small, becomes background.
+touches none, and what is too small, becomes background. Only a vertebra that the scan's border cuts may be in pieces,
+which all reach that border: where its body lies beyond, the processes come into view apart from each other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import product
 
 import cc3d
@@ -20,6 +22,7 @@ from siil.inference.evidence import STEP_MM, Evidence
 from siil.inference.posterior import Posterior
 
 _FLOOR = 0.01
+_BORDER_SLICES = 2
 _HANGS_MM = 10.0
 """Processes hang this far beyond their level's interval."""
 
@@ -75,20 +78,28 @@ def _distance(at: np.ndarray, start: float, stop: float) -> np.ndarray:
     return np.maximum(np.maximum(start - at, at - stop), 0).astype(np.float32)
 
 
-def one_component_each(labels: np.ndarray, *, min_voxels: float) -> np.ndarray:
-    """Labels with one 26-connected component per label, none smaller than `min_voxels`. Input [Z, Y, X] uint8."""
+def one_component_each(labels: np.ndarray, *, min_voxels: float, in_pieces: Collection[int] = ()) -> np.ndarray:
+    """Labels with one 26-connected component each, labels of less than `min_voxels` dropped. [Z, Y, X] uint8, as input.
+
+    A label of `in_pieces` keeps, beside its largest component, those of at least half of `min_voxels` that reach the
+    first or last two slices; it is dropped where all that together is less than `min_voxels`.
+    """
     if not labels.any():
         return labels
     parts, count = cc3d.connected_components(labels, connectivity=26, return_N=True)
     sizes = np.bincount(parts.reshape(-1), minlength=count + 1)
     label_of = np.zeros(count + 1, np.uint8)
     label_of[parts.reshape(-1)] = labels.reshape(-1)
+    at_border = np.zeros(count + 1, bool)
+    at_border[np.unique(np.concatenate([parts[:_BORDER_SLICES], parts[-_BORDER_SLICES:]]))] = True
     keep = np.zeros(count + 1, bool)
     for label in np.unique(label_of[1:]):
         mine = np.flatnonzero(label_of == label)
         mine = mine[mine > 0]
-        largest = mine[sizes[mine].argmax()]
-        keep[largest] = sizes[largest] >= min_voxels
+        pieces = mine[[sizes[mine].argmax()]]
+        if label in in_pieces:
+            pieces = np.union1d(pieces, mine[at_border[mine] & (sizes[mine] >= min_voxels / 2)])
+        keep[pieces] = sizes[pieces].sum() >= min_voxels
     owner = np.where(keep, label_of, 0).astype(np.uint8)
     waiting = ~keep
     waiting[0] = False

@@ -133,7 +133,7 @@ def interpret(posterior: Posterior, image: Volume, geometry: Geometry, *, infere
 def decode_labels(
     posterior: Posterior, raw: np.ndarray, *, spacing_mm: float, inference: Inference
 ) -> tuple[np.ndarray, Sequence, Centreline | None]:
-    """Labels [Z, Y, X] (internal indices), one component per vertebra, and the sequence that they follow."""
+    """Labels [Z, Y, X] (internal indices), one component per whole vertebra, and the sequence that they follow."""
     least = inference.min_volume_mm3 / spacing_mm**3
     if not inference.decode.enabled:
         labels = one_component_each(raw, min_voxels=least)
@@ -151,4 +151,5 @@ def decode_labels(
         threshold=inference.spine_threshold,
         distance_mm=inference.decode.distance_mm,
     )
-    return one_component_each(labels, min_voxels=least), sequence, centreline
+    cut = {level.index for level in sequence.levels if level.cut}
+    return one_component_each(labels, min_voxels=least, in_pieces=cut), sequence, centreline

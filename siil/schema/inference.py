@@ -54,5 +54,7 @@ class Inference(Section):
     )
     spine_threshold: float = Field(ge=0.1, lt=1, description="O_R above: spine")
     flip: bool = Field(description="test-time front-back and up-down flips; off, they do not pay")
-    min_volume_mm3: float = Field(ge=0, description="smaller vertebrae are dropped, mm3")
+    min_volume_mm3: float = Field(
+        ge=0, description="smaller vertebrae are dropped, and pieces of a cut one that are smaller than half of it, mm3"
+    )
     decode: Decode

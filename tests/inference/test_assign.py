@@ -1,4 +1,4 @@
-"""Voxels: consistent classes keep their label, shifted ones are renamed, one component per vertebra without holes."""
+"""Voxels: consistent classes keep their label, shifted ones are renamed, one component per vertebra (pieces of a cut one)."""
 
 from __future__ import annotations
 
@@ -53,6 +53,25 @@ def test_a_vertebra_below_the_least_size_is_dropped_or_swallowed():
     assert set(np.unique(cleaned)) == {0, 5}
     assert cleaned[0, 0, 3] == 5
     assert cleaned[0, 0, 7] == 0
+
+
+def test_a_vertebra_that_the_border_cuts_may_be_in_pieces():
+    labels = np.zeros((2, 2, 20), np.uint8)
+    labels[:, :, :3], labels[:, :, 8:10], labels[0, 0, 19] = 5, 5, 5
+    assert not one_component_each(labels, min_voxels=16).any()
+    cut = one_component_each(labels, min_voxels=16, in_pieces={5})
+    assert (cut[:, :, :10] == labels[:, :, :10]).all()
+    assert not cut[0, 0, 19], "too small for a piece"
+    assert not one_component_each(labels, min_voxels=21, in_pieces={5}).any()
+
+
+def test_a_fragment_of_a_cut_vertebra_away_from_the_border_leaves_no_hole():
+    labels = np.zeros((9, 5, 5), np.uint8)
+    labels[:7], labels[7:] = 7, 8
+    labels[3, 1:3, 1:3] = 8
+    cleaned = one_component_each(labels, min_voxels=4, in_pieces={8})
+    assert (cleaned[:7] == 7).all()
+    assert (cleaned[7:] == 8).all()
 
 
 def test_nothing_stays_nothing():

@@ -57,6 +57,18 @@ def test_processes_of_the_vertebra_below_the_border_keep_their_name():
     assert spines.identified(spine, labels) == 1
 
 
+def test_processes_that_come_into_view_apart_from_each_other_are_one_vertebra():
+    spine = scene("T11")
+    truth = spine.truth.copy()
+    middle = truth.shape[2] // 2
+    truth[-4:, 13:, middle - 1 : middle + 1] = 0
+    spine = replace(spine, truth=truth)
+    _, labels = found(spine, sharp=0.3)
+    t11 = BY_NAME["T11"].index
+    for half in (slice(None, middle), slice(middle, None)):
+        assert (labels[:, :, half] == t11).sum() > 0.5 * (truth[:, :, half] == t11).sum() > 0
+
+
 def test_processes_of_a_label_that_does_not_follow_are_not_believed():
     assert found(scene("T9"))[0] == ["T12", "L1", "L2"]
 

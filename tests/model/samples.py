@@ -21,7 +21,7 @@ SPACING_MM = {"pyramid": 3.0, "resnet10": 1.5}
 
 
 def make_model(encoder: str = "pyramid", **changes: Any) -> Model:
-    """The demo's network in a tenth of its width, or with encoder="resnet10" the paper's."""
+    """A small network with the demo's encoder and decoder, or with encoder="resnet10" the paper's."""
     values: dict[str, Any] = {
         "name": "siil",
         "encoder": encoder,

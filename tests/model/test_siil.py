@@ -23,7 +23,13 @@ from tests.model.samples import (
     spine_labels,
 )
 
-ENCODERS = ["pyramid", "resnet10"]
+SIZES: dict[str, dict[str, Any]] = {
+    "pyramid": {},
+    "demo": {"slices": "pooled", "masks": "dot", "slice_prior": True},
+    "as_published": {"encoder": "resnet10"},
+    "default": {"encoder": "resnet10", "slices": "pooled", "masks": "dot", "slice_prior": True, "decoder": "shared"},
+}
+each_size = pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 
 
 def decoder_inputs(network: Siil) -> list[Tensor]:
@@ -42,10 +48,10 @@ def tensors(output: Output) -> dict[str, Tensor]:
     return named | {"L": core.localisation, "e": core.embeddings, "present": core.present}
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
+@each_size
 @pytest.mark.parametrize("teacher", [True, False])
-def test_a_batch_gives_the_same_as_its_samples_one_by_one(encoder: str, teacher: bool) -> None:
-    network = make_network(encoder)
+def test_a_batch_gives_the_same_as_its_samples_one_by_one(size: dict[str, Any], teacher: bool) -> None:
+    network = make_network(**size)
     fill_memory(network)
     nn.init.constant_(network.presence.linear.bias, 2.0)
     nn.init.constant_(network.mill.head.bias, 0.0)  # some slices are above one half, some below
@@ -63,9 +69,9 @@ def test_a_batch_gives_the_same_as_its_samples_one_by_one(encoder: str, teacher:
         torch.testing.assert_close(value, mean, rtol=1e-9, atol=1e-9, msg=lambda text, name=name: f"{name}: {text}")
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
-def test_every_parameter_gets_a_gradient_once_the_memory_is_filled(encoder: str) -> None:
-    network = make_network(encoder)
+@each_size
+def test_every_parameter_gets_a_gradient_once_the_memory_is_filled(size: dict[str, Any]) -> None:
+    network = make_network(**size)
     fill_memory(network)
     image, labels = make_batch()
     find_truth(network, labels)
@@ -92,9 +98,9 @@ def test_the_gru_learns_from_the_contrast_term_alone() -> None:
     assert network.ocpl.memory.grad is None
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
-def test_with_l_from_the_ground_truth_every_parameter_changes_in_phase_2(encoder: str) -> None:
-    network = make_network(encoder).float()
+@each_size
+def test_with_l_from_the_ground_truth_every_parameter_changes_in_phase_2(size: dict[str, Any]) -> None:
+    network = make_network(**size).float()
     image, labels = make_batch()
     before = {name: value.detach().clone() for name, value in network.named_parameters()}
     optimizer = torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=0)  # decay alone would change them all
@@ -129,9 +135,9 @@ def test_every_loss_term_is_not_zero_on_a_random_batch() -> None:
         assert value > 1e-3, name
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
-def test_eval_takes_the_image_alone_and_changes_no_buffer(encoder: str) -> None:
-    network = make_network(encoder).eval()
+@each_size
+def test_eval_takes_the_image_alone_and_changes_no_buffer(size: dict[str, Any]) -> None:
+    network = make_network(**size).eval()
     fill_memory(network)
     image, labels = make_batch()
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -152,20 +158,15 @@ def test_a_training_forward_changes_no_buffer_either() -> None:
     assert network.ocpl.filled.sum(1).nonzero().flatten().tolist() == [7, 8, 9, 17, 18, 19, 20, 21]
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
+@each_size
 @pytest.mark.parametrize(
     "changes",
-    [
-        {},
-        {"interaction": False},
-        {"mill": False},
-        {"ocpl": False},
-        {"gru": False},
-        {"slices": "pooled", "masks": "dot", "slice_prior": True},
-    ],
+    [{}, {"interaction": False}, {"mill": False}, {"ocpl": False}, {"gru": False}],
 )
-def test_with_l_from_the_ground_truth_nothing_of_it_reaches_the_decoder(encoder: str, changes: dict[str, Any]) -> None:
-    network = make_network(encoder, **changes)
+def test_with_l_from_the_ground_truth_nothing_of_it_reaches_the_decoder(
+    size: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    network = make_network(**(size | changes))
     if network.ocpl is not None:
         fill_memory(network)
     image, labels = make_batch()

@@ -4,8 +4,8 @@ A voxel's score for a level is log p(v) - distance to the level's interval / dis
 level of its name lies speaks for that level alone. A class that lies elsewhere (a shift by one over half of a scan)
 speaks for the levels in whose intervals it lies: its borders are right even though its name is not. Then each vertebra
 becomes one connected component; fragments go to the vertebra that they touch most, so that no holes appear; what
-touches none, and what is too small, becomes background. Only a vertebra that the scan's border cuts may be in pieces,
-which all reach that border: where its body lies beyond, the processes come into view apart from each other.
+touches none, and what is too small, becomes background. Only a vertebra that the scan's border cuts may have further
+pieces, at that border: where its body lies beyond, the processes come into view apart from each other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Voxels: consistent classes keep their label, shifted ones are renamed, a component per vertebra (more of a cut one)."""
+"""Voxels: consistent classes keep their label, shifted ones are renamed, one component each but for cut ones."""
 
 from __future__ import annotations
 

@@ -121,8 +121,8 @@ def nnunet_row(options: argparse.Namespace, scan: Path, slices: int, spacing: fl
         peak_gb = cost(command).peak_gb
         found = json.loads((output / "seconds.json").read_text())
         about = "~" if found["estimated"] else ""
-        spent = " | ".join(f"{found[part]:.1f}" if part in found else "" for part in PARTS)
-        rows.append(f"| {name} | {slices} | {about}{found['whole']:.1f} | {spent} | {peak_gb:.2f} | | |")
+        seconds = " | ".join(f"{found[part]:.1f}" if part in found else "" for part in PARTS)
+        rows.append(f"| {name} | {slices} | {about}{found['whole']:.1f} | {seconds} | {peak_gb:.2f} | | |")
     return "\n".join(rows)
 
 

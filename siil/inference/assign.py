@@ -23,6 +23,7 @@ from siil.inference.posterior import Posterior
 
 _FLOOR = 0.01
 _BORDER_SLICES = 2
+"""What reaches so many slices of the working grid's ends lies at the scan's border."""
 _HANGS_MM = 10.0
 """Processes hang this far beyond their level's interval."""
 

@@ -1,10 +1,9 @@
 """From the weights of a training to those that ship with the package.
 
-    python -m siil.model.release results/phantom_full/train/siil/fold0/weights.safetensors --notes "seed 0"
-    python -m siil.model.release results/phantom_{rare,full}/train/siil/fold0/weights.safetensors --notes "seed 0"
+    python -m siil.model.release results/phantom_full/train/siil/fold{0,1}/weights.safetensors --notes "seed 0"
 
-float16, at most 16 MB. Of several files, parts of one way of training, the mean of their weights (Izmailov et al., UAI
-2018; Wortsman et al., ICML 2022). docs/model-card.md says what they are and are not.
+float16, at most 16 MB. Of several files, trainings that began alike or followed each other, the mean of
+their weights (Izmailov et al., UAI 2018; Wortsman et al., ICML 2022). docs/model-card.md says what they are and are not.
 """
 
 from __future__ import annotations
@@ -49,6 +48,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", type=Path, nargs="+")
     parser.add_argument("--experiment", default="phantom_full")
+    parser.add_argument("--output", type=Path, default=SHIPPED)
     parser.add_argument("--notes", default="", help="revision, seeds, steps")
     given = parser.parse_args()
-    release(*given.weights, experiment=given.experiment, notes=given.notes)
+    release(*given.weights, output=given.output, experiment=given.experiment, notes=given.notes)

@@ -32,7 +32,7 @@ def training_curves(history: pd.DataFrame) -> Figure:
     if history.empty:
         return nothing_to_show("No training history: no model of this experiment was trained here.")
     models = list(dict.fromkeys(history["model"]))
-    figure = blank(height_in=2.5 * len(models) + 0.3)
+    figure = blank(height_in=3.2 * len(models))
     panels = figure.subplots(len(models), 3, squeeze=False)
     for row, model in zip(panels, models, strict=True):
         here = history[history["model"] == model]
@@ -62,7 +62,7 @@ def _terms(axis: Axes, history: pd.DataFrame) -> None:
         axis.plot(means.index, values, color=model_colour(position), label=term, lw=1.1)
     if shown:
         axis.set_yscale("log")
-    _finish(axis, legend=bool(shown), columns=2)
+    _finish(axis, legend=bool(shown), columns=3)
 
 
 def _validation(axis: Axes, history: pd.DataFrame) -> None:
@@ -91,4 +91,5 @@ def _finish(axis: Axes, *, legend: bool, columns: int = 1) -> None:
     axis.grid(True, axis="y")
     axis.set_axisbelow(True)
     if legend:
-        axis.legend(ncols=columns, handlelength=1.8, columnspacing=1.0)
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.24)}
+        axis.legend(ncols=columns, handlelength=1.8, columnspacing=1.0, **below)

@@ -23,6 +23,10 @@ class Variety(Section):
     uneven_bone: float = Field(
         ge=0, le=1, description="share of the patients with an uneven cortex, and fat in and around the arches"
     )
+    ribs: float = Field(
+        ge=0, le=1, description="standard deviation of the logarithm of the length of the ribs 11 to 13"
+    )
+    clothing: float = Field(ge=0, le=1, description="share of the scans of a dressed patient")
     circle: float = Field(ge=0, le=1, description="share of the scans with padding outside the reconstruction circle")
     hard_kernel: float = Field(ge=0, le=1, description="share of the scans with a sharp kernel and strong noise")
 

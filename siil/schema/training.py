@@ -20,6 +20,7 @@ class Augment(Section):
     appearance: float = Field(
         ge=0, le=1, description="probability of each change of the image's look (tone, slices, kernel, streaks, noise)"
     )
+    shorten: float = Field(ge=0, le=1, description="probability that a patch shows a scan that ends within it, a slab")
 
 
 class Train(Section):

@@ -21,6 +21,9 @@ from siil.schema.training import Augment
 ELASTIC_STEP_MM: Final = 24.0
 """Distance of the elastic control points: about the height of a vertebra, so that neighbours deform apart."""
 
+SHORTEST: Final = 0.15
+"""Height of the shortest slab of `shorten` over the patch's."""
+
 Kind = Literal["none", "affine", "elastic", "noise"]
 
 
@@ -52,6 +55,26 @@ def draw_augmentation(
         case _:
             noise = generator.standard_normal(patch_vox, dtype=np.float32)
             return Augmentation("noise", noise_hu=settings.noise_hu * noise)
+
+
+def shorten(
+    image: np.ndarray, labels: np.ndarray, generator: np.random.Generator, *, probability: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """With `probability` a patch of a scan that ends within it: air above and below a slab that holds the centre.
+
+    image [Z, Y, X] is normalised (air is -1), labels are uint8. The slab is SHORTEST of the patch's slices high at
+    least and lies anywhere around the centre, so it may end at one side alone. The same objects when nothing happens.
+    """
+    if probability == 0 or generator.random() >= probability:
+        return image, labels
+    slices = len(image)
+    high = int(generator.integers(math.ceil(SHORTEST * slices), slices, endpoint=True))
+    first = slices // 2 - int(generator.integers(high))
+    outside = np.ones(slices, bool)
+    outside[max(first, 0) : first + high] = False
+    image, labels = image.copy(), labels.copy()
+    image[outside], labels[outside] = -1, 0
+    return image, labels
 
 
 def draw_matrix(generator: np.random.Generator, *, settings: Augment) -> np.ndarray:

@@ -106,7 +106,13 @@ class Batches:
             probability=self.settings.augment.appearance,
             spacing_mm=self.spacing_mm,
         )
-        return normalise(image, self.window_hu), labels, name
+        image, labels = augment.shorten(
+            normalise(image, self.window_hu),
+            labels,
+            generator(seed, Stream.SHORTEN, step, number),
+            probability=self.settings.augment.shorten,
+        )
+        return image, labels, name
 
 
 def cut(

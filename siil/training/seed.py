@@ -20,6 +20,7 @@ class Stream(IntEnum):
     AUGMENT = 3
     PROTOTYPES = 4
     APPEARANCE = 5
+    SHORTEN = 6
 
 
 def generator(seed: int, stream: Stream, *counters: int) -> np.random.Generator:

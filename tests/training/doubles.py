@@ -45,13 +45,14 @@ def make_settings(**changes: Any) -> Train:
             "elastic_mm": 2,
             "noise_hu": 30,
             "appearance": 0,
+            "shorten": 0,
         },
     }
     return Train.model_validate(values | changes)
 
 
 def no_augment() -> Augment:
-    return Augment(probability=0, scale=0, rotation_deg=0, elastic_mm=0, noise_hu=0, appearance=0)
+    return Augment(probability=0, scale=0, rotation_deg=0, elastic_mm=0, noise_hu=0, appearance=0, shorten=0)
 
 
 def spine_case(name: str, *, first: int = 3, count: int = 3, shape: tuple[int, int, int] = (24, 12, 12)) -> CaseArrays:

@@ -122,3 +122,33 @@ def test_crop_outside_the_array_is_fill() -> None:
     out = augment.crop(array, start=(-1, 0, 1), size=(2, 2, 2), fill=-9)
     np.testing.assert_array_equal(out, [[[-9, -9], [-9, -9]], [[1, -9], [3, -9]]])
     assert (augment.crop(array, start=(5, 0, 0), size=(1, 1, 1), fill=-9) == -9).all()
+
+
+def test_a_shortened_patch_is_a_slab_around_its_centre_with_air_and_background_beyond() -> None:
+    image, labels = np.full((32, 4, 4), 0.5, np.float32), np.full((32, 4, 4), 3, np.uint8)
+    heights, ends = set(), set()
+    for number in range(300):
+        short, named = augment.shorten(image, labels, generator(0, Stream.SHORTEN, number), probability=1)
+        kept = np.flatnonzero((short == 0.5).all(axis=(1, 2)))
+        assert kept[0] <= 16 <= kept[-1]
+        assert (np.diff(kept) == 1).all()
+        beyond = np.setdiff1d(np.arange(32), kept)
+        assert (short[beyond] == -1).all()
+        assert (named[beyond] == 0).all()
+        assert (named[kept] == 3).all()
+        heights.add(len(kept))
+        ends.add((kept[0] > 0, kept[-1] < 31))
+    assert min(heights) <= 5
+    assert max(heights) > 28
+    assert ends >= {(True, True), (True, False), (False, True)}
+    assert (image == 0.5).all()
+
+
+def test_patches_are_shortened_with_their_probability() -> None:
+    image, labels = np.full((16, 2, 2), 0.5, np.float32), np.zeros((16, 2, 2), np.uint8)
+    drawn = [
+        augment.shorten(image, labels, generator(0, Stream.SHORTEN, n), probability=0.3)[0] is not image
+        for n in range(2000)
+    ]
+    assert 0.27 < np.mean(drawn) < 0.33
+    assert augment.shorten(image, labels, generator(0, Stream.SHORTEN, 0), probability=0) == (image, labels)

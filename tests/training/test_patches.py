@@ -42,6 +42,17 @@ def test_air_is_minus_one_after_normalising() -> None:
     assert (batch.labels > 0).sum(dim=(1, 2, 3)).tolist() == [3 * 3 * 16] * 2
 
 
+def test_a_shortened_patch_ends_in_air_without_labels() -> None:
+    plain, short = (
+        make_batches(augment=no_augment().model_dump() | {"shorten": share}).draw(0) for share in (0.0, 1.0)
+    )
+    changed = plain.image != short.image
+    assert changed.any()
+    assert (short.image[changed] == -1).all()
+    assert (short.labels[changed[:, 0]] == 0).all()
+    assert torch.equal(short.labels[~changed[:, 0]], plain.labels[~changed[:, 0]])
+
+
 def test_every_vertebra_is_met_and_the_lowest_at_the_border_too() -> None:
     batches = make_batches()
     met, centres = set(), set()
@@ -123,7 +134,13 @@ def test_an_empty_stream_is_empty() -> None:
 def test_noise_stays_in_the_window() -> None:
     image = np.full((8, 8, 8), 1300, np.int16)
     case = make_case("a", image=image, labels=np.zeros_like(image, np.uint8), pap=np.ones(image.shape, np.float32))
-    settings = {"probability": 1, "scale": 0.1, "rotation_deg": 10, "elastic_mm": 2, "noise_hu": 300, "appearance": 0}
+    settings = no_augment().model_dump() | {
+        "probability": 1,
+        "noise_hu": 300,
+        "scale": 0.1,
+        "rotation_deg": 10,
+        "elastic_mm": 2,
+    }
     batches = replace(make_batches(augment=settings), cases={"a": case}, names=("a",), patch_vox=(4, 4, 4))
     assert max(float(batches.draw(step).image.max()) for step in range(12)) <= 1
 

@@ -115,7 +115,7 @@ def draw_anatomy(rng: np.random.Generator, recipe: PhantomRecipe, *, seed: int =
     if quirks and quirks.slip:
         places = slipped(places, names, *quirks.slip)
     skews = quirks.skews if quirks else {}
-    ribs = _ribs(rng, names, stature)
+    ribs = _ribs(rng, names, stature, quirks.ribs if quirks else {})
     levels = tuple(
         Level(n, BY_NAME[n].code, sizes[n], places[n], changes[n], scales[n], ribs.get(n, 0.0), skews.get(n))
         for n in names
@@ -219,18 +219,18 @@ def draw_posture(rng: np.random.Generator, recipe: PhantomRecipe) -> Posture:
     )
 
 
-def _ribs(rng: np.random.Generator, names: list[str], stature: float) -> dict[str, float]:
-    """Lengths of the ribs. A T13 bears short ones, yet longer than the 4 cm below which a level counts as lumbar."""
+def _ribs(rng: np.random.Generator, names: list[str], stature: float, factors: dict[str, float]) -> dict[str, float]:
+    """Lengths of the ribs, mm, each times its factor if it has one. A T13 bears short ones, yet longer than the 4 cm below which a level counts as lumbar."""
     lengths = {f"T{n}": mm for n, mm in enumerate(morphometry.RIB_LENGTH_MM, start=1)}
     lengths["T13"] = 75.0
     scatter = {n: stature * float(rng.normal(1, 0.04)) for n in names if n in lengths}
     last = float(np.clip(rng.normal(1, 0.25), 0.6, 1.5))
-    ribs = {n: lengths[n] * s for n, s in scatter.items()}
+    ribs = {n: lengths[n] * s * factors.get(n, 1.0) for n, s in scatter.items()}
     lowest = list(ribs)[-1]
-    ribs[lowest] = max(ribs[lowest] * last, 45.0)
+    ribs[lowest] *= last
     if lowest == "T13":  # the twelfth then looks more like an eleventh
         ribs["T12"] *= 1.2
-    return ribs
+    return {n: max(mm, 45.0) for n, mm in ribs.items()}
 
 
 def _tissue(rng: np.random.Generator, *, age: float, female: bool, stature: float) -> Tissue:

@@ -1,4 +1,4 @@
-"""Soft tissue slice by slice: skin, fat, muscle, the abdominal cavity, the lungs, and the table below.
+"""Soft tissue slice by slice: clothes, skin, fat, muscle, the abdominal cavity, the lungs, and the table below.
 
 Slices fit into the processor's cache, which makes this several times faster than whole-volume arithmetic.
 """
@@ -11,17 +11,24 @@ from siil.datasets.phantom.anatomy import Anatomy
 from siil.datasets.phantom.canvas import Canvas
 from siil.datasets.phantom.texture import Texture
 from siil.datasets.phantom.trunk import Slice, Trunk
+from siil.datasets.phantom.view import View
+
+FOLDS_MM = 6.0
+"""How far clothes stand off the skin, on average."""
+CLOTH_MM = 2.0
 
 
-def lay_body(canvas: Canvas, anatomy: Anatomy, trunk: Trunk, *, table: bool, grain: Texture) -> None:
-    """Table, skin, fat, muscle, and the abdominal cavity filled with fat and gut."""
+def lay_body(canvas: Canvas, anatomy: Anatomy, trunk: Trunk, view: View, *, grain: Texture) -> None:
+    """Table, clothes, skin, fat, muscle, and the abdominal cavity filled with fat and gut."""
     parts = [trunk.slice(float(z)) for z in trunk.z[4:14]]
     table_y = max(part.y + part.back for part in parts)
     for k, z in enumerate(canvas.z):
         image, texture = canvas.hu[k], grain.slice(k)
         part = trunk.slice(float(z))
-        if table:
+        if view.table:
             _table(canvas, image, table_y)
+        if view.conditions.cloth_hu is not None and z < trunk.places["C7"][2]:
+            _clothes(canvas, image, part, texture, view.conditions.cloth_hu)
         _shell(canvas, image, anatomy, part, texture)
         if z < trunk.z[7]:
             _cavity(canvas, image, anatomy, part, texture)
@@ -61,6 +68,13 @@ def _inset(canvas: Canvas, part: Slice, by_mm: float) -> np.ndarray:
         back=part.back - by_mm,
         power=part.squareness,
     )
+
+
+def _clothes(canvas: Canvas, image: np.ndarray, part: Slice, texture: np.ndarray, cloth_hu: float) -> None:
+    """A layer of cloth in folds, which lies on the skin here and some millimetres off there, with air below it."""
+    inside = _inset(canvas, part, -FOLDS_MM) + np.float32(FOLDS_MM / 2) * texture
+    _lay(canvas, image, inside, cloth_hu)
+    _lay(canvas, image, inside + np.float32(CLOTH_MM), -1000.0)
 
 
 def _shell(canvas: Canvas, image: np.ndarray, anatomy: Anatomy, part: Slice, texture: np.ndarray) -> None:

@@ -16,7 +16,7 @@ def lay(canvas: Canvas, anatomy: Anatomy, view: View, *, grain: Texture) -> None
     """Lay all that is not a vertebra."""
     trunk = Trunk(anatomy)
     bone = skeleton.bone_of(anatomy, 1.4)
-    soft.lay_body(canvas, anatomy, trunk, table=view.table, grain=grain)
+    soft.lay_body(canvas, anatomy, trunk, view, grain=grain)
     if anatomy.quirks and anatomy.quirks.arms:
         arms.lay_arms(canvas, anatomy, trunk, bone)
     organs.lay_belly(canvas, anatomy, trunk, view, np.random.default_rng(anatomy.texture_seed + 2))

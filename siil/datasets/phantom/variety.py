@@ -1,7 +1,7 @@
 """What makes patients and scans differ beyond the textbook: drawn apart, so that without it no byte changes.
 
 `Quirks` belong to a patient (uneven sides, slipped or fused vertebrae, metal, arms, how they lie), `Conditions` to a
-scan (reconstruction circle, kernel, thick slices). anatomy.py and view.py put them in; the renderer reads them there.
+scan (reconstruction circle, kernel, thick slices, clothes). anatomy.py and view.py put them in; the renderer reads them there.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from siil.datasets.phantom.shapes import Limb, Point
 from siil.schema.phantom import Variety
 
 SLIPPING = ("L3", "L4", "L5")
+FLOATING = ("T11", "T12", "T13")
 LOWEST_FUSED = 4
 """How far from the lower end a fused pair is at least: the sacrum's own joint is another matter."""
 
@@ -68,6 +69,8 @@ class Quirks:
     turned_deg: float
     tilted_deg: float
     uneven: Uneven | None
+    ribs: dict[str, float]
+    """factor of the length of the floating ribs, by level"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ class Conditions:
     blur: float | None = None
     noise_hu: float | None = None
     sub_slices: int = 1
+    cloth_hu: float | None = None
+    """of the clothes; None: the patient wears none"""
 
 
 PLAIN = Conditions()
@@ -101,6 +106,7 @@ def draw_quirks(rng: np.random.Generator, variety: Variety, names: list[str]) ->
     metal = happens[2] < variety.implants
     uneven = _draw_uneven(rng)
     worn = rng.random() < variety.uneven_bone
+    alike, *apart = rng.normal(0, variety.ribs, size=1 + len(FLOATING))
     return Quirks(
         skews=skews,
         slip=slip if happens[0] < variety.slip else None,
@@ -111,6 +117,7 @@ def draw_quirks(rng: np.random.Generator, variety: Variety, names: list[str]) ->
         turned_deg=turned if happens[4] < variety.askew else 0.0,
         tilted_deg=tilted if happens[4] < variety.askew else 0.0,
         uneven=uneven if worn else None,
+        ribs={name: float(np.exp(alike + own / 2)) for name, own in zip(FLOATING, apart, strict=True)},
     )
 
 
@@ -129,12 +136,14 @@ def draw_conditions(rng: np.random.Generator, variety: Variety, *, side_mm: floa
     happens = rng.random(2)
     outside = float(rng.choice((-1024.0, -1024.0, -1000.0)))
     blur, noise = float(rng.uniform(-0.16, -0.03)), float(rng.uniform(40, 110))
+    dressed, cloth = rng.random() < variety.clothing, float(rng.uniform(-850, -300))
     return Conditions(
         circle_mm=side_mm / 2 * float(rng.uniform(0.99, 1.03)) if happens[0] < variety.circle else 0.0,
         outside_hu=outside,
         blur=blur if happens[1] < variety.hard_kernel else None,
         noise_hu=noise if happens[1] < variety.hard_kernel else None,
         sub_slices=max(1, round(slice_mm / 1.5)),
+        cloth_hu=cloth if dressed else None,
     )
 
 

@@ -29,7 +29,7 @@ def scan_of(make_recipe: Any, seed: int = 11, *, field: str = "lumbar", wide: fl
     return sample(seed, recipe)
 
 
-@pytest.mark.parametrize("key", ["slip", "fusion", "implants", "arms", "askew", "uneven_bone"])
+@pytest.mark.parametrize("key", ["slip", "fusion", "implants", "arms", "askew", "uneven_bone", "ribs"])
 def test_a_share_moves_one_thing_alone(key: str) -> None:
     none, one = (draw_quirks(np.random.default_rng(3), variety(**{key: share}), NAMES) for share in (0.0, 1.0))
     fields = {
@@ -39,6 +39,7 @@ def test_a_share_moves_one_thing_alone(key: str) -> None:
         "arms": {"arms"},
         "uneven_bone": {"uneven"},
         "askew": {"turned_deg", "tilted_deg"},
+        "ribs": {"ribs"},
     }
     changed = {name for name in none.__slots__ if getattr(none, name) != getattr(one, name)}
     assert changed
@@ -58,6 +59,22 @@ def test_a_slipped_vertebra_takes_all_above_it_forward(make_recipe: Any) -> None
     assert lengths[: place + 1] == pytest.approx(by_mm)
     assert lengths[place + 1 :] == pytest.approx(0)
     assert moves[place][1] < 0  # y grows to the back
+
+
+def test_floating_ribs_alone_are_long_or_short_and_never_stumps(make_recipe: Any) -> None:
+    shares = set()
+    for seed in range(12):
+        plain, varied = (
+            draw_anatomy(np.random.default_rng(seed), make_recipe(variety=variety(ribs=ribs))) for ribs in (0.0, 0.6)
+        )
+        for before, after in zip(plain.levels, varied.levels, strict=True):
+            if before.name in ("T11", "T12", "T13"):
+                assert after.rib_mm >= 45  # a rib below 4 cm would make it lumbar
+                shares.add(round(after.rib_mm / before.rib_mm, 3))
+            else:
+                assert after.rib_mm == before.rib_mm
+    assert min(shares) < 0.7
+    assert max(shares) > 1.4
 
 
 def test_fused_vertebrae_stand_close_and_nothing_is_carved_between_them(make_recipe: Any) -> None:
@@ -124,6 +141,17 @@ def test_arms_lie_beside_the_trunk_or_the_head(make_recipe: Any, seed: int) -> N
     assert (bare.mask == armed.mask).all()
     assert more.sum() * np.prod(bare.view.spacing_mm) / 1000 > 300  # cm3
     assert (armed.hu[more] > 400).any()  # with bones
+
+
+def test_clothes_lie_around_the_body_and_change_nothing_in_it(make_recipe: Any) -> None:
+    plain, dressed = (scan_of(make_recipe, field="abdomen", wide=460, clothing=share) for share in (0.0, 1.0))
+    assert dressed.view.conditions.cloth_hu is not None
+    assert np.array_equal(plain.mask, dressed.mask)
+    change = dressed.hu.astype(int) - plain.hu
+    cloth = change > 100
+    assert cloth.any(axis=(1, 2)).mean() > 0.9  # in nearly all slices
+    assert (plain.hu[cloth] < 0).mean() > 0.99  # air, and the skin's edge
+    assert np.abs(change[plain.mask > 0]).mean() < 1  # streaks and noise follow what a slice holds
 
 
 def test_outside_the_circle_there_is_padding_and_no_label(make_recipe: Any) -> None:

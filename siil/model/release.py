@@ -2,8 +2,8 @@
 
     python -m siil.model.release results/phantom_full/train/siil/fold{0,1}/weights.safetensors --notes "seed 0"
 
-float16, at most 16 MB. Of several files, trainings that began alike or followed each other, the mean of
-their weights (Izmailov et al., UAI 2018; Wortsman et al., ICML 2022). docs/model-card.md says what they are and are not.
+float16, at most 16 MB. Of several files, trainings that began alike or followed each other, the mean of their
+weights (Izmailov et al., UAI 2018; Wortsman et al., ICML 2022). docs/model-card.md says what they are and are not.
 """
 
 from __future__ import annotations

@@ -91,5 +91,5 @@ def _finish(axis: Axes, *, legend: bool, columns: int = 1) -> None:
     axis.grid(True, axis="y")
     axis.set_axisbelow(True)
     if legend:
-        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.24)}
-        axis.legend(ncols=columns, handlelength=1.8, columnspacing=1.0, **below)
+        place = (0.5, -0.24)  # below the axis' name, where no curve runs
+        axis.legend(loc="upper center", bbox_to_anchor=place, ncols=columns, handlelength=1.8, columnspacing=1.0)

@@ -1,7 +1,8 @@
 """What makes patients and scans differ beyond the textbook: drawn apart, so that without it no byte changes.
 
 `Quirks` belong to a patient (uneven sides, slipped or fused vertebrae, metal, arms, how they lie), `Conditions` to a
-scan (reconstruction circle, kernel, thick slices, clothes). anatomy.py and view.py put them in; the renderer reads them there.
+scan (reconstruction circle, kernel, thick slices, clothes). anatomy.py and view.py put them in; the renderer reads them
+there.
 """
 
 from __future__ import annotations

@@ -31,20 +31,24 @@ from siil.inference.calibration import (
     limit,
 )
 from siil.report.style import save
+from siil.schema.inference import Decode
 
 _COLUMNS = {"names": "work_names_right", "all": "work_all_right"}
 
 
-def margins(scans: pd.DataFrame, wrong: str, renamed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def margins(scans: pd.DataFrame, wrong: str, decode: Decode) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Margins (infinite without a rival), which scans are wrong, and which are flagged whatever the margin.
 
-    A scan without a vertebra is flagged; so is one with an unusual answer (T13, L6, no T12), and one where the network
-    alone names more than the share `renamed` otherwise.
+    A scan without a vertebra is flagged; so is one with an unusual answer (T13, L6, no T12), one where the network
+    alone names more than a share of the vertebrae otherwise, and what was flagged with a margin that `decode`, the
+    settings of the measurement, takes for large enough.
     """
+    margin = scans["margin"].fillna(np.inf).to_numpy(float)
     nothing = scans["n_predicted"].to_numpy() == 0
-    unusual = scans["enumeration"].str.contains("with").to_numpy(bool)
-    others = nothing | unusual | (scans["renamed"].to_numpy(float) > renamed)
-    return scans["margin"].fillna(np.inf).to_numpy(float), ~scans[_COLUMNS[wrong]].to_numpy(bool), others
+    unusual = scans["enumeration"].str.contains("with").to_numpy(bool) & decode.uncertain_unusual
+    renamed = scans["renamed"].to_numpy(float) > decode.uncertain_renamed
+    said = scans["flagged"].to_numpy(bool) & (margin >= decode.uncertain_margin)
+    return margin, ~scans[_COLUMNS[wrong]].to_numpy(bool), nothing | unusual | renamed | said
 
 
 def words(name: str, found: Limit) -> str:
@@ -69,14 +73,14 @@ def curve_words(name: str, vertebrae: pd.DataFrame, curve: Curve) -> str:
     )
 
 
-def report(fit: Path, confirm: Path | None, output: Path, *, wrong: str, tolerated: float, renamed: float) -> str:
+def report(fit: Path, confirm: Path | None, output: Path, *, wrong: str, tolerated: float, decode: Decode) -> str:
     """Fit on one folder, confirm on the other, draw; returns what is printed."""
     sides = {"fitted": fit, **({"confirmed": confirm} if confirm else {})}
     scans = {name: one_row_per_scan(folder / "scans") for name, folder in sides.items()}
     vertebrae = {name: vertebra_rows(folder / "scans") for name, folder in sides.items()}
     first = vertebrae["fitted"]
     curve = fit_curve(first["raw_confidence"].to_numpy(float), first["right"].to_numpy(bool))
-    best = fit_margin(*margins(scans["fitted"], wrong, renamed), tolerated=tolerated)
+    best = fit_margin(*margins(scans["fitted"], wrong, decode), tolerated=tolerated)
     lines = [
         "inference:",
         "  decode:",
@@ -88,7 +92,7 @@ def report(fit: Path, confirm: Path | None, output: Path, *, wrong: str, tolerat
         "|---|---|---|---|---|",
     ]
     for name, frame in scans.items():
-        here = margins(frame, wrong, renamed)
+        here = margins(frame, wrong, decode)
         options = sorted({0.0, 1.0, 2.0, 3.0, 5.0, 8.0, best.margin})
         lines += [words(name, limit(option, *here)) for option in options if np.isfinite(option)]
     lines += [
@@ -109,17 +113,17 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder for reliability.png and .pdf")
     parser.add_argument("--wrong", choices=tuple(_COLUMNS), default="names")
     parser.add_argument("--tolerated", type=float, default=0.01, help="share of wrong scans among those not flagged")
-    parser.add_argument("--experiment", default="phantom_full", help="for its decode.uncertain_renamed")
+    parser.add_argument("--experiment", default="phantom_full", help="with whose inference.decode both were measured")
     options = parser.parse_args()
     try:
-        renamed = configuration.resolve(options.experiment).inference.decode.uncertain_renamed
+        decode = configuration.resolve(options.experiment).inference.decode
         said = report(
             options.fit,
             options.confirm,
             options.output,
             wrong=options.wrong,
             tolerated=options.tolerated,
-            renamed=renamed,
+            decode=decode,
         )
     except SiilError as error:
         raise SystemExit(f"ERROR: {error}") from None

@@ -1,8 +1,8 @@
 # ruff: noqa: T201
 """Are the labels right? One table of phantoms and real scans, the network alone and after decoding, on both grids.
 
-    python -m benchmarks.labels --weights FILE --data data/phantom_full --real "$SIIL_REAL_DATA" --output OUT
     python -m benchmarks.labels --weights FILE --seeds 20000 20300 --output OUT      phantoms drawn anew
+    python -m benchmarks.labels --weights FILE --data data/DATASET --real "$SIIL_REAL_DATA" --output OUT
     python -m benchmarks.labels --output OUT                                         the table again
 
 Scans are taken in turn. OUT gets scans/NAME.tsv for each (the rows of `siil evaluate`, with what decoding thinks of
@@ -32,6 +32,7 @@ from siil.config import Config
 from siil.errors import SiilError
 from siil.grid import Volume
 from siil.inference.device import pick_device
+from siil.inference.enumeration import span
 from siil.inference.outputs import scan_facts
 from siil.inference.posterior import Posterior
 from siil.inference.predict_case import Prediction, interpret, predict_case
@@ -43,6 +44,7 @@ from siil.report.overlays import Picture, worst_cases
 from siil.report.preview import preview, write_preview
 from siil.report.results import Scan
 from siil.report.style import save
+from siil.schema.phantom import PhantomRecipe
 from siil.undo import SoftMap, undo_soft
 
 FACTS = ("enumeration", "uncertain", "reason", "margin", "runner_up", "renamed", "patient_scale")
@@ -109,7 +111,13 @@ class Reader:
         trained = {"spacing_mm": self.about.spacing_mm, "window_hu": self.about.window_hu}
         self.preprocess = config.dataset.preprocess.model_copy(update=trained)
         self.kept = kept
-        _same(kept / "weights.json", {"weights": files.sha256(weights)}, "answers of other weights")
+        self.recipe: PhantomRecipe | None = getattr(next(iter(config.dataset.sources.values())), "recipe", None)
+        self.about_scans = {
+            "weights": files.sha256(weights),
+            "preprocess": self.preprocess.model_dump(mode="json"),
+            "recipe": self.recipe.model_dump(mode="json") if self.recipe else None,
+        }
+        _same(kept / "network.json", self.about_scans, "answers of other weights, or of other scans")
 
     def read(self, scan: Loaded, name: str) -> Prediction:
         """The prediction of one scan; the network runs only where its answer is not kept."""
@@ -144,8 +152,8 @@ def run(subjects: list[Subject], reader: Reader, output: Path, *, sheets: bool =
             )  # fmt: skip
         if sheets:
             why = found.sequence.reason if found.sequence.uncertain else ""
-            about = {"title": f"{subject.name} {subject.field}", "warning": why, "centreline": found.centreline}
-            sheet = preview(scan.image, found.work.array, found.findings, **about)
+            about = {"title": f"{subject.name} {subject.field}", "enumeration": span(found.names), "warning": why}
+            sheet = preview(scan.image, found.work.array, found.findings, centreline=found.centreline, **about)
             write_preview(output / "sheets" / f"{subject.name}.png", sheet)
         files.write_text(output / "scans" / f"{subject.name}.tsv", rows.to_text(measure(found, scan, subject)))
 
@@ -164,14 +172,13 @@ def gallery(output: Path, scans: pd.DataFrame, count: int) -> None:
     save(worst_cases(pictures), output, "gallery")
 
 
-def _subjects(options: argparse.Namespace, config: Config, reader: Reader) -> list[Subject]:
+def _subjects(options: argparse.Namespace, reader: Reader) -> list[Subject]:
     found: list[Subject] = []
     if options.data:
         names = (options.data / f"folds/{options.fold}/{options.list}.txt").read_text().split()
         found += of_dataset(options.data, [name.split("/")[-1].split(".")[0] for name in names])
-    if options.seeds:
-        source = next(iter(config.dataset.sources.values()))
-        found += of_seeds(source.recipe, range(*options.seeds), reader.preprocess)  # type: ignore[union-attr]
+    if options.seeds and reader.recipe:
+        found += of_seeds(reader.recipe, range(*options.seeds), reader.preprocess)
     found = found[: options.limit]
     return [*found, *(of_folder(options.real, reader.preprocess) if options.real else [])]
 
@@ -200,9 +207,13 @@ def main() -> None:
                 options.experiment, model="siil", overrides=configuration.parse_overrides(options.set)
             )
             reader = Reader(options.weights, config, options.network or options.output / "network", options.device)
-            about = {"weights": files.sha256(options.weights), "inference": config.inference.model_dump(mode="json")}
-            _same(options.output / "measured.json", about, "scans measured with other weights or settings")
-            run(_subjects(options, config, reader), reader, options.output, sheets=options.sheets)
+            about = {"inference": config.inference.model_dump(mode="json"), **reader.about_scans}
+            _same(
+                options.output / "measured.json",
+                about,
+                "scans of another recipe, weights or settings",
+            )
+            run(_subjects(options, reader), reader, options.output, sheets=options.sheets)
         scans = one_row_per_scan(options.output / "scans")
     except SiilError as error:
         raise SystemExit(f"ERROR: {error}") from None

@@ -19,6 +19,7 @@ from siil.dicom import read_scan
 from siil.errors import DatasetError
 from siil.geometry import Geometry
 from siil.grid import Volume
+from siil.layers import CONFIG_DIR, read
 from siil.preprocess import Preprocessed, preprocess
 from siil.schema.dataset import Preprocess
 from siil.schema.phantom import PhantomRecipe
@@ -71,16 +72,28 @@ def _load_case(folder: Path, name: str, mask: Path) -> Loaded:
 
 def of_seeds(recipe: PhantomRecipe, seeds: range, settings: Preprocess) -> list[Subject]:
     """Phantoms of a recipe with seeds that no training list holds, rendered when their turn comes; nothing is kept."""
-    taken = range(recipe.first_seed, recipe.first_seed + recipe.patients)
-    both = [seed for seed in seeds if seed in taken]
-    if both:
-        raise DatasetError(f"seed {both[0]} belongs to the dataset ({taken.start} to {taken.stop - 1}); choose others")
+    for name, taken in _taken().items():
+        both = [seed for seed in seeds if seed in taken]
+        if both:
+            raise DatasetError(
+                f"seed {both[0]} belongs to dataset {name} ({taken.start} to {taken.stop - 1}); choose others"
+            )
     fields = sorted(recipe.fields_of_view)
     found = []
     for seed in seeds:  # the fields of view in turn
         field = fields[seed % len(fields)]
         narrowed = recipe.model_copy(update={"fields_of_view": {field: 1.0}})
         found.append(Subject(f"seed{seed}", "phantom", field, partial(_load_seed, seed, narrowed, settings)))
+    return found
+
+
+def _taken() -> dict[str, range]:
+    """The seeds of every phantom dataset of the configuration: a patient follows from its seed, whatever the recipe."""
+    found = {}
+    for path in sorted((CONFIG_DIR / "datasets").glob("*.yaml")):
+        for name, source in read(path)["dataset"]["sources"].items():
+            if recipe := source.get("recipe"):
+                found[name] = range(recipe["first_seed"], recipe["first_seed"] + recipe["patients"])
     return found
 
 

@@ -80,6 +80,7 @@ def doubt(
     names: tuple[str, ...],
     rivals: tuple[Enumeration, ...],
     beyond: str,
+    unsupported: str,
     decode: Decode,
 ) -> str:
     """Why the enumeration is uncertain, or nothing.
@@ -91,6 +92,7 @@ def doubt(
         names: the answer, from the head down.
         rivals: other enumerations, best first.
         beyond: where the spine goes on without a name, as `below L5`; empty where it does not.
+        unsupported: an end of the spine that has a name which the network does not say; empty where there is none.
         decode: the limits.
     """
     if renamed > decode.uncertain_renamed:
@@ -101,6 +103,8 @@ def doubt(
         return rare
     if beyond:
         return f"the spine goes on {beyond}, by most of a vertebra that got no name"
+    if unsupported:
+        return f"the network sees no {unsupported}, with which the spine would end"
     if seen < decode.uncertain_below:
         return f"only {seen} vertebra{'e are' if seen != 1 else ' is'} well visible, too few to count by"
     return ""

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from siil import files
-from siil.anatomy import BY_INDEX
 from siil.grid import Volume
 from siil.inference.enumeration import Enumeration, span
 from siil.inference.posterior import Posterior
@@ -73,8 +72,6 @@ def scan_facts(prediction: Prediction, *, name: str) -> dict[str, Any]:
     """What is known of the scan as a whole: enumeration, rivals, margin in nats, and why it is uncertain."""
     sequence, findings = prediction.sequence, prediction.findings
     names = [finding.name for finding in findings]
-    decoded = [BY_INDEX[level.index].name for level in sequence.levels]
-    inner = decoded[decoded.index(names[0]) : decoded.index(names[-1]) + 1] if names and decoded else []
     rivals = sequence.candidates[1:]
     return {
         "notice": RESEARCH_USE,
@@ -82,7 +79,7 @@ def scan_facts(prediction: Prediction, *, name: str) -> dict[str, Any]:
         "orientation": prediction.seg.grid.orientation,
         "vertebrae": names,
         "cut": [finding.name for finding in findings if not finding.complete],
-        "enumeration": span(tuple(names)),
+        "enumeration": span(prediction.names),
         "uncertain": sequence.uncertain,
         "reason": sequence.reason,
         "margin": None if sequence.margin is None else round(sequence.margin, 3),
@@ -90,7 +87,7 @@ def scan_facts(prediction: Prediction, *, name: str) -> dict[str, Any]:
         "rivals": [_rival(rival, sequence.candidates[0]) for rival in rivals],
         "renamed": round(sequence.renamed, 3),
         "patient_scale": round(sequence.scale, 3),
-        "unseen": [label for label in inner if label not in names],
+        "unseen": [label for label in prediction.names if label not in names],
         "details": json.loads(vertebra_table(findings).to_json(orient="records")),  # NaN becomes null
     }
 

@@ -55,6 +55,15 @@ class Prediction:
     posterior: Posterior
     centreline: Centreline | None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names from the first to the last vertebra that was found, with those between that hold no voxel."""
+        found = tuple(finding.name for finding in self.findings)
+        decoded = tuple(BY_INDEX[level.index].name for level in self.sequence.levels)
+        if not found or not decoded:
+            return found
+        return decoded[decoded.index(found[0]) : decoded.index(found[-1]) + 1]
+
 
 def predict_case(
     network: Network,

@@ -111,7 +111,17 @@ def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
     renamed = sum(levels[n].network != levels[n].index for n in visible) / len(visible)
     beyond = _beyond(levels, evidence)
     names = _names(intervals, lattice.bins)
-    reason = doubt(margin=margin, renamed=renamed, seen=seen, names=names, rivals=rivals, beyond=beyond, decode=decode)
+    above, below = intervals[0].start > 0, intervals[-1].stop < lattice.bins
+    reason = doubt(
+        margin=margin,
+        renamed=renamed,
+        seen=seen,
+        names=names,
+        rivals=rivals,
+        beyond=beyond,
+        unsupported=_unsupported(levels, above=above, below=below),
+        decode=decode,
+    )
     answer = Enumeration(names, best, parts=parts(lattice, intervals, scale))
     return Sequence(
         levels=levels,
@@ -121,13 +131,23 @@ def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
         uncertain=bool(reason),
         reason=reason,
         scale=float(_SCALES[scale]),
-        above=intervals[0].start > 0,
-        below=intervals[-1].stop < lattice.bins,
+        above=above,
+        below=below,
     )
 
 
 def _overruled(level: Level) -> bool:
     return level.network != level.index and level.stop_mm - level.start_mm >= SLIVER_MM
+
+
+def _unsupported(levels: tuple[Level, ...], *, above: bool, below: bool) -> str:
+    """The first or last level where the spine ends in view and the network calls it by its neighbour's name: four
+    lumbar vertebrae over a sacrum look like five, for a spine that ends in view is expected to end with L5."""
+    if len(levels) > 1 and above and levels[0].network == levels[1].index:
+        return BY_INDEX[levels[0].index].name
+    if len(levels) > 1 and below and levels[-1].network == levels[-2].index:
+        return BY_INDEX[levels[-1].index].name
+    return ""
 
 
 def _beyond(levels: tuple[Level, ...], evidence: Evidence) -> str:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from siil.errors import WeightsError
-from siil.model.weights import SHIPPED, load_network, save_weights
+from siil.model.weights import SHIPPED, load_mean, save_weights
 
 LARGEST_BYTES = 16_000_000
 
@@ -21,24 +21,11 @@ LARGEST_BYTES = 16_000_000
 def release(*weights: Path, output: Path = SHIPPED, experiment: str = "phantom_full", notes: str = "") -> None:
     """Write the mean of `weights` as float16 to `output`, with the name of the experiment and notes (revision, seeds).
 
-    What is told of the training (configuration, code) is the last file's. Tensors of integers are the last file's too.
-
     Raises:
-        WeightsError: the files hold different networks, or the file would be larger than 16 MB.
+        WeightsError: as `siil.model.weights.load_mean`, or the file would be larger than 16 MB.
     """
-    network, about = load_network(weights[-1])
-    state = network.state_dict()
-    for other in weights[:-1]:
-        theirs, their_about = load_network(other)
-        if their_about.model != about.model:
-            raise WeightsError(f"{other}: another network than {weights[-1]}, expected the same model")
-        for name, value in theirs.state_dict().items():
-            if value.is_floating_point():
-                state[name] += value  # a view of the network's own
-    for value in state.values():
-        if value.is_floating_point():
-            value /= len(weights)
-    size = 2 * sum(value.numel() for value in state.values())
+    network, about = load_mean(weights)
+    size = 2 * sum(value.numel() for value in network.state_dict().values())
     if size > LARGEST_BYTES:
         raise WeightsError(f"{weights[-1]}: {size / 1e6:.1f} MB in float16, expected at most {LARGEST_BYTES / 1e6:.0f}")
     save_weights(output, network, about=replace(about, experiment=experiment, notes=notes), half=True)

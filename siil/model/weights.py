@@ -6,6 +6,7 @@ Equal weights give equal bytes: the metadata is one key (the order of several is
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -82,6 +83,29 @@ def load_network(path: Path) -> tuple[Network, Weights]:
     _check(path, network.state_dict(), tensors)
     network.load_state_dict(tensors, strict=True)
     return network.eval(), about
+
+
+def load_mean(paths: Sequence[Path]) -> tuple[Network, Weights]:
+    """As `load_network`, with the mean of the weights of several files that were trained alike. Its description, and
+    its tensors of integers, are the last file's.
+
+    Raises:
+        WeightsError: as `load_network`, or the files hold networks of other kinds, grids or windows.
+    """
+    network, about = load_network(paths[-1])
+    state = network.state_dict()  # views of the network's own tensors
+    for path in paths[:-1]:
+        other, said = load_network(path)
+        for name in ("model", "patch_vox", "spacing_mm", "window_hu"):
+            if getattr(said, name) != getattr(about, name):
+                raise WeightsError(f"{path}: its {name} differs from that of {paths[-1]}; a mean needs the same")
+        for name, value in other.state_dict().items():
+            if value.is_floating_point():
+                state[name] += value
+    for value in state.values():
+        if value.is_floating_point():
+            value /= len(paths)
+    return network, about
 
 
 def _read(path: Path) -> tuple[Weights, dict[str, Tensor]]:

@@ -17,7 +17,6 @@ from siil import files
 from siil.anatomy import BY_NAME, CLASSES, codes_to_indices
 from siil.grid import Volume
 from siil.inference.centreline import Centreline
-from siil.inference.enumeration import span
 from siil.inference.vertebrae import Finding
 from siil.report import planes
 from siil.report.straight import STEP_MM, sagittal_sites, sample
@@ -38,6 +37,7 @@ def preview(
     findings: tuple[Finding, ...],
     *,
     title: str,
+    enumeration: str,
     warning: str = "",
     centreline: Centreline | None = None,
 ) -> Figure:
@@ -48,6 +48,7 @@ def preview(
         labels: [Z, Y, X] VerSe codes on the same grid.
         findings: what was measured, from the head down.
         title: first line, for example the file's name.
+        enumeration: the answer, for example `T9-L5 (with T13)`; follows the title.
         warning: why the enumeration is uncertain; drawn in red.
         centreline: of the decoding; without it the sagittal plane follows the labels slice by slice.
     """
@@ -55,8 +56,7 @@ def preview(
     indices = codes_to_indices(labels)
     y, x = planes.spine_path(indices, spacing_mm=spacing)
     figure = blank(width_in=12.0, height_in=7.6)
-    names = span(tuple(finding.name for finding in findings))
-    figure.suptitle(f"{title}: {names}", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure.suptitle(f"{title}: {enumeration}", x=0.01, ha="left", fontsize=11, fontweight="bold")
     if warning:
         figure.text(0.99, 0.985, f"enumeration uncertain: {warning}", ha="right", va="top", color=WRONG, fontsize=9)
     left, right = figure.subfigures(1, 2, width_ratios=[1.0, 1.25])

@@ -145,6 +145,7 @@ def _make(
     """Everything between the scan and its files in `folder`."""
     from siil import volume
     from siil.dicom import read_scan
+    from siil.inference.enumeration import span
     from siil.inference.outputs import write_reading
     from siil.inference.predict_case import predict_case
     from siil.preprocess import check_size, preprocess
@@ -171,7 +172,13 @@ def _make(
     write_reading(found, folder, name=scan.name)
     warning = found.sequence.reason if found.sequence.uncertain else ""
     figure = preview(
-        made.image, found.work.array, found.findings, title=scan.name, warning=warning, centreline=found.centreline
+        made.image,
+        found.work.array,
+        found.findings,
+        title=scan.name,
+        enumeration=span(found.names),
+        warning=warning,
+        centreline=found.centreline,
     )
     write_preview(folder / f"{scan.name}_preview.png", figure)
     files.write_text(folder / f"{scan.name}_viewer.html", viewer_page(source, found.seg, scan.name))

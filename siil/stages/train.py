@@ -50,7 +50,8 @@ def train(
 
     settings, spacing_mm, patch_vox = config.train, config.dataset.preprocess.spacing_mm, config.patch.size_vox
     names = read_names(lists)
-    start = Path(settings.init_weights) if settings.init_weights else None
+    given = settings.init_weights or []
+    start = [Path(path) for path in ([given] if isinstance(given, str) else given)]
     values = configuration.sections(config, BY_NAME["train"].sections)
     first = processes.launched().first
     with provenance.record(output / "run.json", stage="train", config=values, seed=settings.seed, write=first) as entry:
@@ -59,7 +60,8 @@ def train(
             model=config.model, patch_vox=patch_vox, spacing_mm=spacing_mm, seed=settings.seed, weights=start
         )
         store = CaseStore(data, memory_bytes=round(memory_gb * 1e9))
-        entry["inputs"] = store.digests((*names["training"], *names["validation"])) | _digest_of(start)
+        cases = (*names["training"], *names["validation"])
+        entry["inputs"] = store.digests(cases) | {str(path): files.sha256(path) for path in start}
         digest = _digest({"names": names} | {key: entry[key] for key in ("config", "code", "inputs")})
         progress = _fit(config, fabric=fabric, network=network, store=store, names=names, output=output, digest=digest)
         entry["device"], entry["peak_memory_mb"] = device_name(fabric), peak_memory_mb(fabric)
@@ -156,10 +158,6 @@ def _save(config: Config, network: Network, progress: Progress, *, path: Path, c
         code=code,
     )
     save_weights(path, network, about=about)
-
-
-def _digest_of(weights: Path | None) -> dict[str, str]:
-    return {} if weights is None else {weights.name: files.sha256(weights)}
 
 
 def _digest(values: Mapping[str, Any]) -> str:

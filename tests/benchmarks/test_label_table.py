@@ -78,8 +78,11 @@ def test_rows_of_the_table_count_what_nobody_was_told(folder: Path) -> None:
     assert every[1] == "4"
     assert every[6] == "1.000 → 0.250"  # all right
     assert every[7] == "1.000 → 0.500"  # names right
-    assert every[8:12] == ["0.250", "0.500", "0.750", "1 of 3"]
-    assert every[12].startswith("0.375 of 0.900")  # mean of 0.9, 0.6, 0 and 0
+    assert every[8:] == ["0.250", "0.500", "0.750", "1 of 3 |"]
+    native = lines["phantoms, input's grid"]
+    assert native[1] == "4"
+    assert native[4] == "0.375 of 0.900"  # Dice, mean of 0.9, 0.6, 0 and 0
+    assert native[6].startswith("0.250 of 1.000")  # all right
     assert lines["phantoms, abdomen"][1] == "1"
     assert lines["phantoms, rare anatomy"][1] == lines["phantoms, L6"][1] == "1"
     assert "phantoms, T13" not in lines

@@ -71,7 +71,7 @@ def test_a_scan_is_measured_once_and_its_row_holds_both_grids(monkeypatch, tmp_p
 def test_other_settings_of_the_decoding_need_no_network_but_another_folder(monkeypatch, tmp_path, weights, real, calls):
     words = ("--weights", str(weights), "--real", str(real), "--network", str(tmp_path / "network"))
     measure(monkeypatch, *words, "--output", str(tmp_path / "a"))
-    with pytest.raises(SystemExit, match=r"ERROR: .*a: holds scans measured with other weights or settings"):
+    with pytest.raises(SystemExit, match=r"ERROR: .*a: holds scans of another recipe, weights or settings"):
         measure(monkeypatch, *words, "--output", str(tmp_path / "a"), "--set", "inference.decode.disc_weight=0")
     flagged = ("--set", "inference.decode.uncertain_margin=1000")
     measure(monkeypatch, *words, "--output", str(tmp_path / "b"), "--sheets", *flagged)
@@ -97,6 +97,13 @@ def test_answers_of_other_weights_are_not_taken(monkeypatch, tmp_path, weights, 
         measure(monkeypatch, "--weights", str(other), *words, str(tmp_path / "b"))
 
 
+def test_scans_of_another_recipe_are_not_taken(monkeypatch, tmp_path, weights, real, calls):
+    words = ("--weights", str(weights), "--real", str(real), "--output", str(tmp_path / "a"))
+    measure(monkeypatch, *words)
+    with pytest.raises(SystemExit, match=r"ERROR: .*network: holds answers of other weights, or of other scans"):
+        measure(monkeypatch, *words, "--experiment", "phantom_base")
+
+
 def test_the_crop_of_a_real_scan_does_not_look_at_the_mask(tmp_path):
     image = np.full((20, 40, 40), -1000, np.int16)
     image[:, 10:30, 10:30] = 50
@@ -117,9 +124,11 @@ def test_folders_without_a_scan_and_seeds_of_the_training_are_refused(tmp_path):
         of_folder(tmp_path, PREPROCESS)
     recipe = CONFIG.dataset.sources["phantom_full"].recipe
     last = recipe.first_seed + recipe.patients - 1
-    with pytest.raises(DatasetError, match=f"seed {last} belongs to the dataset"):
+    with pytest.raises(DatasetError, match=f"seed {last} belongs to dataset phantom_full"):
         of_seeds(recipe, range(last, last + 2), PREPROCESS)
     assert len(of_seeds(recipe, range(last + 1, last + 3), PREPROCESS)) == 2
+    with pytest.raises(DatasetError, match="seed 13000 belongs to dataset phantom_rare"):  # another recipe, one patient
+        of_seeds(recipe, range(13000, 13001), PREPROCESS)
 
 
 def test_real_scans_bring_their_truth_onto_the_working_grid(real_data):

@@ -214,6 +214,19 @@ def test_spine_that_goes_on_without_a_name_is_flagged():
     assert "goes on" not in sequence.reason
 
 
+@pytest.mark.parametrize("spacing_mm", [3.0, 4.0])
+def test_a_fifth_lumbar_vertebra_that_the_network_does_not_see_is_flagged(spacing_mm: float):
+    spine = spines.tube(spines.names("T8", "L4"), margin_bottom_mm=60, spacing_mm=spacing_mm)
+    sequence, *_ = decode(spines.posterior(spine, sharp=0.7), spacing_mm=spacing_mm)
+    assert sequence.candidates[0].names[-1] == "L5"  # where spines end
+    assert sequence.uncertain
+    assert "sees no L5" in sequence.reason
+    whole = spines.tube(spines.names("T8", "L5"), margin_bottom_mm=60, spacing_mm=spacing_mm)
+    sequence, *_ = decode(spines.posterior(whole, sharp=0.7), spacing_mm=spacing_mm)
+    assert sequence.candidates[0].names == whole.names
+    assert not sequence.uncertain
+
+
 @pytest.mark.parametrize(
     "levels", [["T11", "T12", "T13", "L1", "L2"], ["L2", "L3", "L4", "L5", "L6"], ["T10", "T11", "L1", "L2"]]
 )

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,14 @@ def test_the_mean_of_different_networks_is_refused(trained: Path, tmp_path: Path
     other = build_network(model=config.model, patch_vox=config.patch.size_vox, spacing_mm=3.0)
     about = Weights(config.model, config.patch.size_vox, 3.0, (-500.0, 1300.0))
     save_weights(tmp_path / "other.safetensors", other, about=about)
-    with pytest.raises(WeightsError, match="expected the same model"):
+    with pytest.raises(WeightsError, match="its model differs"):
+        release(tmp_path / "other.safetensors", trained, output=tmp_path / "out.safetensors")
+
+
+def test_the_mean_of_networks_for_other_scans_is_refused(trained: Path, tmp_path: Path) -> None:
+    network, about = load_network(trained)
+    save_weights(tmp_path / "other.safetensors", network, about=replace(about, window_hu=(-500.0, 900.0)))
+    with pytest.raises(WeightsError, match="its window_hu differs"):
         release(tmp_path / "other.safetensors", trained, output=tmp_path / "out.safetensors")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from siil.anatomy import BY_NAME, indices_to_codes
 from siil.grid import Grid, Volume
 from siil.inference.centreline import find_centreline
+from siil.inference.enumeration import span
 from siil.inference.vertebrae import measure
 from siil.provenance import RESEARCH_USE
 from siil.report.preview import preview, write_preview
@@ -31,7 +32,7 @@ def drawn(*names: str, warning: str = ""):
     image, labels = scene(*names)
     empty: dict = {"levels": {}, "confidences": {}, "mean_hu": {}, "directions": {}}
     findings = measure(Volume(labels, image.grid), working_mm=3.0, **empty)
-    return preview(image, labels, findings, title="scan.nii.gz", warning=warning)
+    return preview(image, labels, findings, title="scan.nii.gz", enumeration=span(names), warning=warning)
 
 
 def test_every_vertebra_is_named_in_both_planes_and_has_its_axial_slice():
@@ -54,7 +55,7 @@ def test_confidence_and_flags_stand_beside_the_straightened_spine():
     codes = indices_to_codes(spine.truth)
     sure = {BY_NAME["T12"].index: 0.93, BY_NAME["L1"].index: 0.31, BY_NAME["L2"].index: 0.97}
     found = measure(Volume(codes, image.grid), working_mm=4.0, levels={}, confidences=sure, mean_hu={}, directions={})
-    figure = preview(image, codes, found, title="scan", centreline=line)
+    figure = preview(image, codes, found, title="scan", enumeration="T12-L2", centreline=line)
     said = words(figure)
     assert "sagittal, straightened" in said
     assert "0.31 low confidence" in said
@@ -63,7 +64,7 @@ def test_confidence_and_flags_stand_beside_the_straightened_spine():
     beside = {text.get_text(): text.get_position()[1] for text in side.texts if text.get_text().startswith("0.")}
     heights = [next(y for said, y in beside.items() if said.startswith(c)) for c in ("0.93", "0.31", "0.97")]
     assert heights == sorted(heights, reverse=True)  # T12 on top
-    assert "straightened" not in words(preview(image, codes, found, title="scan"))
+    assert "straightened" not in words(preview(image, codes, found, title="scan", enumeration="T12-L2"))
 
 
 def test_a_scan_without_a_vertebra_says_so():

@@ -148,6 +148,23 @@ def test_fine_tuning_starts_from_the_given_weights(data: Path, trained: Path, tm
         assert torch.allclose(value, before.get_parameter(name), atol=1e-6), name
 
 
+def test_fine_tuning_starts_from_the_mean_of_several(data: Path, trained: Path, tmp_path: Path) -> None:
+    from siil.model.weights import load_network, save_weights
+
+    network, about = load_network(trained / "weights.safetensors")
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.5
+    save_weights(tmp_path / "other.safetensors", network, about=about)
+    both = [str(trained / "weights.safetensors"), str(tmp_path / "other.safetensors")]
+    run(data, tmp_path, init_weights=both, epochs=1, learning_rate=1e-9)
+    after = load_network(tmp_path / "weights.safetensors")[0]
+    for name, value in network.named_parameters():
+        assert torch.allclose(after.get_parameter(name), value - 0.25, atol=1e-5), name
+    said = json.loads((tmp_path / "run.json").read_text())["inputs"]
+    assert set(both) <= set(said)
+
+
 def test_init_weights_that_do_not_fit_are_one_line(data: Path, trained: Path, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"init_weights .*gone\.safetensors: no such file"):
         run(data, tmp_path, init_weights=str(tmp_path / "gone.safetensors"))
@@ -169,7 +186,7 @@ def test_init_weights_of_another_size_name_what_differs(data: Path, trained: Pat
             patch_vox=(16, 16, 16),
             spacing_mm=3.0,
             seed=0,
-            weights=trained / "weights.safetensors",
+            weights=[trained / "weights.safetensors"],
         )
 
 

@@ -27,7 +27,7 @@ CONFIG = configuration.resolve("tiny", model="siil")
 def train(folder: Path, **changes: Any) -> tuple[dict[str, Tensor], Network, list[dict[str, Any]]]:
     """(state before, network after, history) of one epoch on two scans."""
     settings = CONFIG.train.model_copy(update={"epochs": 1, "weight_decay": 0.0, **changes})
-    network = start_network(model=CONFIG.model, patch_vox=PATCH, spacing_mm=6.0, seed=0, weights=None)
+    network = start_network(model=CONFIG.model, patch_vox=PATCH, spacing_mm=6.0, seed=0)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     cases = {name: spine_case(name, first=first, count=6, shape=(32, 24, 24)) for name, first in (("a", 3), ("b", 8))}
     progress = fit(

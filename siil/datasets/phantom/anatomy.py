@@ -220,7 +220,8 @@ def draw_posture(rng: np.random.Generator, recipe: PhantomRecipe) -> Posture:
 
 
 def _ribs(rng: np.random.Generator, names: list[str], stature: float, factors: dict[str, float]) -> dict[str, float]:
-    """Lengths of the ribs, mm, each times its factor if it has one. A T13 bears short ones, yet longer than the 4 cm below which a level counts as lumbar."""
+    """Lengths of the ribs, mm, each times its factor if it has one. A T13 bears short ones, yet longer than the 4 cm
+    below which a level counts as lumbar."""
     lengths = {f"T{n}": mm for n, mm in enumerate(morphometry.RIB_LENGTH_MM, start=1)}
     lengths["T13"] = 75.0
     scatter = {n: stature * float(rng.normal(1, 0.04)) for n in names if n in lengths}

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import ndimage
 
+from siil.anatomy import BY_NAME
 from siil.datasets.phantom import craniocervical, vertebra
 from siil.datasets.phantom.anatomy import Anatomy, Level
 from siil.datasets.phantom.canvas import Box, Canvas
@@ -162,7 +163,7 @@ def _lay_fat(canvas: Canvas, solid: Solid, fat_hu: float, limit: float, coarse: 
 
 
 def label(canvas: Canvas, found: list[Solid]) -> tuple[np.ndarray, dict[str, bool]]:
-    """Mask of VerSe codes (uint8 [Z, Y, X]) and for each labelled vertebra whether it lies in the scan whole."""
+    """Mask of VerSe codes (uint8 [Z, Y, X]) and for each vertebra that the scan reaches whether it lies in it whole."""
     mask = np.zeros(canvas.shape, np.uint8)
     nearest = np.full(canvas.shape, 0.0, np.float32)
     for solid in found:
@@ -172,19 +173,25 @@ def label(canvas: Canvas, found: list[Solid]) -> tuple[np.ndarray, dict[str, boo
         view[closer] = whole[closer]
         mask[solid.box][closer] = solid.level.code
     complete = {}
-    smallest = MIN_VOLUME_MM3 / float(np.prod(canvas.spacing_mm))
     for solid in found:
         part = mask[solid.box]
         own = part == solid.level.code
         touching = _touches_border(own, solid.box, canvas.shape)
         if not touching:
             part[own & ~_largest(own)] = 0
-            own = part == solid.level.code
-        if own.sum() < smallest:
-            part[own] = 0
-            continue
         complete[solid.level.name] = not touching
     return mask, complete
+
+
+def without_slivers(
+    mask: np.ndarray, complete: dict[str, bool], spacing_mm: tuple[float, float, float]
+) -> dict[str, bool]:
+    """`complete` without the vertebrae of which `mask` holds too little; they are taken out of `mask` in place."""
+    sizes = np.bincount(mask.ravel(), minlength=256) * float(np.prod(spacing_mm))
+    small = {name for name in complete if sizes[BY_NAME[name].code] < MIN_VOLUME_MM3}
+    codes = [BY_NAME[name].code for name in small]
+    mask[np.isin(mask, codes)] = 0
+    return {name: whole for name, whole in complete.items() if name not in small}
 
 
 def _largest(own: np.ndarray) -> np.ndarray:

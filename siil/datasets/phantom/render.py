@@ -52,6 +52,7 @@ def render(anatomy: Anatomy, view: View) -> Scan:
     outside = outside_circle(view)
     if outside is not None:
         mask[:, outside] = 0
+    complete = bones.without_slivers(mask, complete, view.spacing_mm)
     return Scan(anatomy, view, expose(canvas, view), mask, _centroids(anatomy, view, mask, complete), complete)
 
 

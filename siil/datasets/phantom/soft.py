@@ -19,16 +19,16 @@ CLOTH_MM = 2.0
 
 
 def lay_body(canvas: Canvas, anatomy: Anatomy, trunk: Trunk, view: View, *, grain: Texture) -> None:
-    """Table, clothes, skin, fat, muscle, and the abdominal cavity filled with fat and gut."""
+    """Clothes, table, skin, fat, muscle, and the abdominal cavity filled with fat and gut."""
     parts = [trunk.slice(float(z)) for z in trunk.z[4:14]]
     table_y = max(part.y + part.back for part in parts)
     for k, z in enumerate(canvas.z):
         image, texture = canvas.hu[k], grain.slice(k)
         part = trunk.slice(float(z))
-        if view.table:
-            _table(canvas, image, table_y)
         if view.conditions.cloth_hu is not None and z < trunk.places["C7"][2]:
             _clothes(canvas, image, part, texture, view.conditions.cloth_hu)
+        if view.table:
+            _table(canvas, image, table_y)
         _shell(canvas, image, anatomy, part, texture)
         if z < trunk.z[7]:
             _cavity(canvas, image, anatomy, part, texture)

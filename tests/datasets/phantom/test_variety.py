@@ -10,6 +10,7 @@ import pytest
 from scipy import ndimage
 
 from siil.datasets.phantom import Scan, draw_anatomy, draw_view, render, sample
+from siil.datasets.phantom.bones import without_slivers
 from siil.datasets.phantom.scanner import METAL_HU
 from siil.datasets.phantom.variety import draw_quirks
 from siil.schema.phantom import Variety
@@ -144,13 +145,15 @@ def test_arms_lie_beside_the_trunk_or_the_head(make_recipe: Any, seed: int) -> N
 
 
 def test_clothes_lie_around_the_body_and_change_nothing_in_it(make_recipe: Any) -> None:
-    plain, dressed = (scan_of(make_recipe, field="abdomen", wide=460, clothing=share) for share in (0.0, 1.0))
+    plain, dressed = (scan_of(make_recipe, 14, wide=430, clothing=share) for share in (0.0, 1.0))
+    assert plain.view.table
     assert dressed.view.conditions.cloth_hu is not None
     assert np.array_equal(plain.mask, dressed.mask)
     change = dressed.hu.astype(int) - plain.hu
     cloth = change > 100
     assert cloth.any(axis=(1, 2)).mean() > 0.9  # in nearly all slices
     assert (plain.hu[cloth] < 0).mean() > 0.99  # air, and the skin's edge
+    assert not (change[plain.hu > -300] < -200).any()  # neither body nor couch gives way to the air below the cloth
     assert np.abs(change[plain.mask > 0]).mean() < 1  # streaks and noise follow what a slice holds
 
 
@@ -188,3 +191,11 @@ def test_a_thick_slice_is_the_mean_of_thin_ones(make_recipe: Any) -> None:
     assert np.abs(mean - thick.hu).max() <= 1  # rounding to int16, before and after
     assert (thick.mask == many.mask[1::3]).all()
     assert thick.hu.shape == view.shape
+
+
+def test_too_little_of_a_vertebra_in_the_slices_of_the_scan_gets_no_label() -> None:
+    mask = np.zeros((6, 10, 10), np.uint8)
+    mask[:2, :4, :4], mask[4, :3, :2] = 20, 19  # 32 voxels of L1, 6 of T12
+    kept = without_slivers(mask, {"T12": False, "L1": True, "L2": True}, (5.0, 1.3, 1.3))
+    assert kept == {"L1": True}
+    assert set(np.unique(mask)) == {0, 20}

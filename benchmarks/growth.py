@@ -35,7 +35,8 @@ def growth_figure(runs: pd.DataFrame, metrics: Sequence[str] = tuple(METRICS)) -
     Args:
         runs: a row per training, with the columns `series` (what else differs), `phantoms`, `steps`, and of `metrics`
             those that were measured; an absent value is left out. A line joins the rows of a series that differ only in
-            what the axis shows: over phantoms those of equal steps, over steps those of equal phantoms.
+            what the axis shows: over phantoms those of equal steps, over steps those of equal phantoms; where no two
+            rows are alike in either, one training went on from the other, and a line joins them all.
         metrics: columns, a column of panels each.
     """
     missing = {"series", *_SPENT} - set(runs.columns)
@@ -59,7 +60,8 @@ def _panel(axis: Axes, runs: pd.DataFrame, spent: str, metric: str) -> None:
     named: set[str] = set()
     for number, series in enumerate(dict.fromkeys(runs["series"])):
         known = runs[(runs["series"] == series) & runs[metric].notna()]
-        for _, line in known.groupby(other):
+        chain = known["phantoms"].is_unique and known["steps"].is_unique
+        for _, line in known.groupby(lambda _: 0) if chain else known.groupby(other):
             line = line.sort_values(spent)
             label = "" if series in named else str(series)
             named.add(series)

@@ -58,3 +58,11 @@ def test_the_command_writes_both_files_and_refuses_what_is_no_table(tmp_path: Pa
     (tmp_path / "runs.tsv").write_text("nothing\n1\n")
     with pytest.raises(SystemExit, match=r"ERROR: .*runs\.tsv: table of runs: columns .* are missing"):
         growth.main()
+
+
+def test_a_training_that_went_on_from_another_is_one_line() -> None:
+    runs = pd.DataFrame(
+        {"series": "parts", "phantoms": [100, 200, 300], "steps": [10, 20, 40], "dice": [0.5, 0.6, 0.7]}
+    )
+    for axis in growth_figure(runs).axes:
+        assert [y for _, y in lines(axis)] == [[0.5, 0.6, 0.7]]

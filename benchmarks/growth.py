@@ -12,7 +12,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -51,7 +50,8 @@ def growth_figure(runs: pd.DataFrame, metrics: Sequence[str] = tuple(METRICS)) -
         for axis, name in zip(row, shown, strict=True):
             _panel(axis, runs, spent, name)
             axis.set(xlabel=_SPENT[spent], title=METRICS.get(name, name))
-    panels[0, 0].legend(loc="lower right")
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=2)
     return figure
 
 
@@ -66,11 +66,8 @@ def _panel(axis: Axes, runs: pd.DataFrame, spent: str, metric: str) -> None:
             label = "" if series in named else str(series)
             named.add(series)
             axis.plot(line[spent], line[metric], color=model_colour(number), marker="o", markersize=3.5, label=label)
-    values = runs.loc[runs[metric].notna(), spent].to_numpy(float)
     axis.set_xscale("log")
-    ticks = np.unique(values)
-    axis.set_xticks(ticks if len(ticks) <= 5 else ticks[:: -(-len(ticks) // 5)])
-    axis.set_xticklabels([f"{tick:g}" for tick in axis.get_xticks()])
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
     axis.minorticks_off()
     axis.grid(visible=True, axis="y")
 

@@ -29,7 +29,7 @@ from siil import config as configuration
 from siil import files
 from siil.anatomy import BY_INDEX, codes_to_indices
 from siil.config import Config
-from siil.errors import SiilError
+from siil.errors import DatasetError, SiilError
 from siil.grid import Volume
 from siil.inference.device import pick_device
 from siil.inference.enumeration import span
@@ -177,7 +177,9 @@ def _subjects(options: argparse.Namespace, reader: Reader) -> list[Subject]:
     if options.data:
         names = (options.data / f"folds/{options.fold}/{options.list}.txt").read_text().split()
         found += of_dataset(options.data, [name.split("/")[-1].split(".")[0] for name in names])
-    if options.seeds and reader.recipe:
+    if options.seeds:
+        if reader.recipe is None:
+            raise DatasetError(f"experiment {options.experiment}: no phantoms, so no --seeds; name one of phantoms")
         found += of_seeds(reader.recipe, range(*options.seeds), reader.preprocess)
     found = found[: options.limit]
     return [*found, *(of_folder(options.real, reader.preprocess) if options.real else [])]
@@ -208,11 +210,7 @@ def main() -> None:
             )
             reader = Reader(options.weights, config, options.network or options.output / "network", options.device)
             about = {"inference": config.inference.model_dump(mode="json"), **reader.about_scans}
-            _same(
-                options.output / "measured.json",
-                about,
-                "scans of another recipe, weights or settings",
-            )
+            _same(options.output / "measured.json", about, "scans of another recipe, weights or settings")
             run(_subjects(options, reader), reader, options.output, sheets=options.sheets)
         scans = one_row_per_scan(options.output / "scans")
     except SiilError as error:

@@ -34,7 +34,7 @@ def test_lines_join_runs_of_equal_steps_over_phantoms_and_of_equal_phantoms_over
     over_phantoms, over_steps = figure.axes[0], figure.axes[2]
     assert lines(over_phantoms) == [([100, 400], [0.8, 0.9]), ([400], [0.97]), ([400], [0.6])]
     assert lines(over_steps) == [([4000], [0.8]), ([4000, 16000], [0.9, 0.97]), ([4000], [0.6])]
-    assert [t.get_text() for t in over_phantoms.get_legend().get_texts()] == ["shipped", "plain phantoms"]
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["shipped", "plain phantoms"]
 
 
 def test_an_absent_value_is_left_out_and_so_is_an_unmeasured_metric() -> None:

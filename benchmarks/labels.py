@@ -117,6 +117,8 @@ class Reader:
             "preprocess": self.preprocess.model_dump(mode="json"),
             "recipe": self.recipe.model_dump(mode="json") if self.recipe else None,
         }
+        if any(kept.glob("*.npz")) and not (kept / "network.json").is_file():
+            raise SystemExit(f"ERROR: {kept}: holds answers of unknown weights; choose another folder or remove it")
         _same(kept / "network.json", self.about_scans, "answers of other weights, or of other scans")
 
     def read(self, scan: Loaded, name: str) -> Prediction:

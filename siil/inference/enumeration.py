@@ -92,7 +92,7 @@ def doubt(
         names: the answer, from the head down.
         rivals: other enumerations, best first.
         beyond: where the spine goes on without a name, as `below L5`; empty where it does not.
-        unsupported: an end of the spine that has a name which the network does not say; empty where there is none.
+        unsupported: an end of the spine in view that the network calls by its neighbour's name; empty: none.
         decode: the limits.
     """
     if renamed > decode.uncertain_renamed:

@@ -50,8 +50,9 @@ def growth_figure(runs: pd.DataFrame, metrics: Sequence[str] = tuple(METRICS)) -
         for axis, name in zip(row, shown, strict=True):
             _panel(axis, runs, spent, name)
             axis.set(xlabel=_SPENT[spent], title=METRICS.get(name, name))
-    handles, labels = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=2)
+    drawn = [panel.get_legend_handles_labels() for panel in panels.flat]
+    series = {label: handle for handles, labels in drawn for handle, label in zip(handles, labels, strict=True)}
+    figure.legend(list(series.values()), list(series), loc="outside upper right", ncols=2)
     return figure
 
 
@@ -61,7 +62,7 @@ def _panel(axis: Axes, runs: pd.DataFrame, spent: str, metric: str) -> None:
     for number, series in enumerate(dict.fromkeys(runs["series"])):
         known = runs[(runs["series"] == series) & runs[metric].notna()]
         chain = known["phantoms"].is_unique and known["steps"].is_unique
-        for _, line in known.groupby(lambda _: 0) if chain else known.groupby(other):
+        for line in [known] if chain else [rows for _, rows in known.groupby(other)]:
             line = line.sort_values(spent)
             label = "" if series in named else str(series)
             named.add(series)

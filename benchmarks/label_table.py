@@ -7,6 +7,7 @@ missed is no wrong name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ SPACES: Final = ("raw", "work", "input", "ceiling")
 METRICS: Final = ("id_rate_verse", "id_rate_strict", "dice", "binary_dice", "all_right", "names_right")
 _FACTS: Final = ("enumeration", "runner_up", "margin", "renamed", "patient_scale", "reason")
 _TEXTS: Final = ("case", "space", "scope", "label", "field", "group", "enumeration", "runner_up", "reason")
+_SCANS: Final = ("scans of", "n", "id. rate, VerSe", "id. rate, strict", "Dice", "binary Dice", "all right")
 _TRUE: Final = {"True": True, "False": False}
 
 
@@ -92,27 +94,21 @@ def groups(scans: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 def table(scans: pd.DataFrame) -> str:
     """Two tables as Markdown: network alone → decoded on the working grid, and decoded on the input's; means over
     scans."""
-    head = ["scans of", "n", "id. rate, VerSe", "id. rate, strict", "Dice", "binary Dice", "all right", "names right"]
-    head += ["flagged", "all right or flagged", "names right or flagged", "names wrong, not flagged"]
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    lines += [f"| {' | '.join(_cells(name, part))} |" for name, part in groups(scans)]
+    head = ["names right", "flagged", "all right or flagged", "names right or flagged", "names wrong, not flagged"]
+    parts = groups(scans)
+    lines = _markdown([*_SCANS, *head], [_cells(name, part) for name, part in parts])
+    native = _markdown(_SCANS, [_input_cells(name, part) for name, part in parts])
     notes = (
         "Pairs: network alone → decoded, working grid; means over scans. Input's grid: decoded, of what a perfect "
         "working-grid map reaches there. Names right: no vertebra carries another's name. Flagged: the enumeration is "
         f"said to be uncertain. {RESEARCH_USE}"
     )
-    return "\n".join([*lines, "", *_input_table(scans), "", notes, ""])
+    return "\n".join([*lines, "", *native, "", notes, ""])
 
 
-def _input_table(scans: pd.DataFrame) -> list[str]:
-    """The decoded labels on the input's grid, each number beside the one that a perfect working-grid map reaches."""
-    head = ["scans of", "n", "id. rate, VerSe", "id. rate, strict", "Dice", "binary Dice", "all right"]
-    rows = []
-    for name, part in groups(scans):
-        pairs = [f"{_mean(part[f'input_{metric}'])} of {_mean(part[f'ceiling_{metric}'])}" for metric in METRICS[:5]]
-        cells = [f"{name}, input's grid", str(len(part)), *pairs]
-        rows.append(f"| {' | '.join(cells)} |")
-    return [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *rows]
+def _markdown(head: Sequence[str], rows: list[list[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return [f"| {' | '.join(cells)} |" for cells in lines]
 
 
 def _cells(name: str, part: pd.DataFrame) -> list[str]:
@@ -123,6 +119,12 @@ def _cells(name: str, part: pd.DataFrame) -> list[str]:
     of_passed = f"{unsaid} of {int((~flagged).sum())}"
     sure = [_mean(flagged), _mean(right | flagged), _mean(named | flagged), of_passed]
     return [name, str(len(part)), *pairs, *sure]
+
+
+def _input_cells(name: str, part: pd.DataFrame) -> list[str]:
+    """The decoded labels on the input's grid, each number beside the one that a perfect working-grid map reaches."""
+    pairs = [f"{_mean(part[f'input_{metric}'])} of {_mean(part[f'ceiling_{metric}'])}" for metric in METRICS[:5]]
+    return [f"{name}, input's grid", str(len(part)), *pairs]
 
 
 def _mean(values: pd.Series | np.ndarray) -> str:

@@ -45,6 +45,10 @@ class Preprocessed:
     defects: tuple[str, ...]
 
 
+AIR = -1.0
+"""Value of air in a normalised image: the lower end of the HU window."""
+
+
 def normalise(hu: np.ndarray, window_hu: tuple[float, float]) -> np.ndarray:
     """HU clipped to the window and mapped linearly to [-1, 1], float32."""
     low, high = window_hu

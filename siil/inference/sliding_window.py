@@ -25,12 +25,11 @@ from torch import Tensor
 
 from siil.inference.accumulate import Answer, Gather, Slab, finite
 from siil.inference.posterior import Posterior
+from siil.preprocess import AIR
 
 if TYPE_CHECKING:
     from siil.model.network import Network
 
-AIR = -1.0
-"""Value of air in a normalised image: the lower end of the HU window."""
 SEEN = 0.3
 """O_R above this in the first look: the windows around are computed. Lower than any threshold of use."""
 NARROW = 9

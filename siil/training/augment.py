@@ -16,6 +16,7 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch.nn import functional
 
+from siil.preprocess import AIR
 from siil.schema.training import Augment
 
 ELASTIC_STEP_MM: Final = 24.0
@@ -62,7 +63,7 @@ def shorten(
 ) -> tuple[np.ndarray, np.ndarray]:
     """With `probability` a patch of a scan that ends within it: air above and below a slab that holds the centre.
 
-    image [Z, Y, X] is normalised (air is -1), labels are uint8. The slab is SHORTEST of the patch's slices high at
+    image [Z, Y, X] is normalised, labels are uint8. The slab is SHORTEST of the patch's slices high at
     least and lies anywhere around the centre, so it may end at one side alone. The same objects when nothing happens.
     """
     if probability == 0 or generator.random() >= probability:
@@ -73,7 +74,7 @@ def shorten(
     outside = np.ones(slices, bool)
     outside[max(first, 0) : first + high] = False
     image, labels = image.copy(), labels.copy()
-    image[outside], labels[outside] = -1, 0
+    image[outside], labels[outside] = AIR, 0
     return image, labels
 
 

@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from benchmarks import calibrate
+from benchmarks.label_table import one_row_per_scan
+from siil import config
 from tests.benchmarks.test_label_table import same, write
 
 
@@ -38,6 +40,18 @@ def test_values_are_printed_as_configuration_and_confirmed(sides, tmp_path, monk
     # of 16 vertebrae 12 are right; all have raw confidence 0.8, but for the two L3 that are not in the truth: 0.4
     assert "| fitted | 16 | 0.7500 |" in said
     assert (tmp_path / "out/reliability.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_was_flagged_for_another_reason_than_the_margin_is_flagged_at_every_margin(tmp_path) -> None:
+    decode = config.resolve("phantom_full").inference.decode
+    above = decode.uncertain_margin + 1
+    write(tmp_path, "few", {"L1": "L2", "L2": "L3"}, margin=above, flagged=True)
+    write(tmp_path, "close", {"L1": "L2", "L2": "L3"}, margin=1.0, flagged=True)
+    write(tmp_path, "right", same("L1", "L2"), margin=above)
+    scans = one_row_per_scan(tmp_path)
+    _, wrong, flagged = calibrate.margins(scans, "names", decode)
+    assert dict(zip(scans["case"], flagged, strict=True)) == {"close": False, "few": True, "right": False}
+    assert wrong.tolist() == [True, True, False]
 
 
 def test_a_folder_without_scans_is_one_line(tmp_path, monkeypatch) -> None:

@@ -66,3 +66,8 @@ def test_a_training_that_went_on_from_another_is_one_line() -> None:
     )
     for axis in growth_figure(runs).axes:
         assert [y for _, y in lines(axis)] == [[0.5, 0.6, 0.7]]
+
+
+def test_a_series_without_the_first_metric_is_in_the_legend_too() -> None:
+    runs = RUNS.assign(id_rate=[0.8, 0.9, 0.97, float("nan")])
+    assert [t.get_text() for t in growth_figure(runs).legends[0].get_texts()] == ["shipped", "plain phantoms"]

@@ -104,6 +104,14 @@ def test_scans_of_another_recipe_are_not_taken(monkeypatch, tmp_path, weights, r
         measure(monkeypatch, *words, "--experiment", "phantom_base")
 
 
+def test_answers_that_do_not_say_of_what_they_are_are_not_taken(monkeypatch, tmp_path, weights, real, calls):
+    words = ("--weights", str(weights), "--real", str(real), "--network", str(tmp_path / "network"), "--output")
+    measure(monkeypatch, *words, str(tmp_path / "a"))
+    (tmp_path / "network/network.json").unlink()
+    with pytest.raises(SystemExit, match=r"ERROR: .*network: holds answers of unknown weights"):
+        measure(monkeypatch, *words, str(tmp_path / "b"))
+
+
 def test_the_crop_of_a_real_scan_does_not_look_at_the_mask(tmp_path):
     image = np.full((20, 40, 40), -1000, np.int16)
     image[:, 10:30, 10:30] = 50

@@ -15,6 +15,7 @@ from siil.datasets.phantom.canvas import Box, Canvas
 from siil.datasets.phantom.morphometry import scaled
 from siil.datasets.phantom.shapes import Limb, dot, smooth_union
 from siil.datasets.phantom.texture import Texture
+from siil.volume import label_counts
 
 JOINT_GAP_MM = 1.4
 """cartilage between two facets"""
@@ -187,10 +188,10 @@ def without_slivers(
     mask: np.ndarray, complete: dict[str, bool], spacing_mm: tuple[float, float, float]
 ) -> dict[str, bool]:
     """`complete` without the vertebrae of which `mask` holds too little; they are taken out of `mask` in place."""
-    sizes = np.bincount(mask.ravel(), minlength=256) * float(np.prod(spacing_mm))
-    small = {name for name in complete if sizes[BY_NAME[name].code] < MIN_VOLUME_MM3}
-    codes = [BY_NAME[name].code for name in small]
-    mask[np.isin(mask, codes)] = 0
+    sizes = label_counts(mask) * float(np.prod(spacing_mm))
+    small = [name for name in complete if sizes[BY_NAME[name].code] < MIN_VOLUME_MM3]
+    for name in small:
+        mask[mask == BY_NAME[name].code] = 0
     return {name: whole for name, whole in complete.items() if name not in small}
 
 

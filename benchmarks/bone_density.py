@@ -20,12 +20,12 @@ from scipy import ndimage
 
 from siil import config as configuration
 from siil.anatomy import BY_NAME
-from siil.datasets.phantom.layout import oriented
-from siil.datasets.phantom.render import sample
-from siil.grid import Volume
-from siil.preprocess import preprocess
-from siil.schema.dataset import Dataset, PhantomSource
-from siil.volume import read_image, read_mask
+from siil.config.schema.dataset import Dataset, PhantomSource
+from siil.phantom.layout import oriented
+from siil.phantom.render import sample
+from siil.scan.grid import Volume
+from siil.scan.preprocess import preprocess
+from siil.scan.volume import read_image, read_mask
 
 LEVELS = ("T11", "T12", "L1", "L2", "L3", "L4", "L5")
 DEPTHS_MM = (0.0, 3.5, 6.5, 99.0)

@@ -20,6 +20,7 @@ import pandas as pd
 from benchmarks.label_table import one_row_per_scan, vertebra_rows
 from benchmarks.reliability import reliability_figure
 from siil import config as configuration
+from siil.config.schema.inference import Decode
 from siil.errors import SiilError
 from siil.inference.calibration import (
     Curve,
@@ -31,7 +32,6 @@ from siil.inference.calibration import (
     limit,
 )
 from siil.report.style import save
-from siil.schema.inference import Decode
 
 _COLUMNS = {"names": "work_names_right", "all": "work_all_right"}
 

@@ -24,7 +24,7 @@ import torch
 
 from siil import config as configuration
 from siil.config import Config
-from siil.folds import read_list
+from siil.datasets.folds import read_list
 from siil.inference.device import usable_precision
 from siil.inference.posterior import Posterior
 from siil.model import tokens

@@ -24,11 +24,11 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from siil import config as configuration
-from siil import files
 from siil.config import Config
 from siil.losses.total import total_loss
 from siil.model.build import build_network
 from siil.model.network import Network
+from siil.run import files
 from tests.model.samples import spine_labels
 
 EXPERIMENTS = {"demo": ("demo", 3.0), "paper": ("verse19", 1.5)}

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from siil.errors import DatasetError
-from siil.provenance import RESEARCH_USE
+from siil.run.provenance import RESEARCH_USE
 
 SPACES: Final = ("raw", "work", "input", "ceiling")
 METRICS: Final = ("id_rate_verse", "id_rate_strict", "dice", "binary_dice", "all_right", "names_right")

@@ -26,11 +26,10 @@ import pandas as pd
 from benchmarks.label_table import one_row_per_scan, table
 from benchmarks.subjects import Loaded, Subject, of_dataset, of_folder, of_seeds
 from siil import config as configuration
-from siil import files
 from siil.anatomy import BY_INDEX, codes_to_indices
 from siil.config import Config
+from siil.config.schema.phantom import PhantomRecipe
 from siil.errors import DatasetError, SiilError
-from siil.grid import Volume
 from siil.inference.device import pick_device
 from siil.inference.enumeration import span
 from siil.inference.outputs import scan_facts
@@ -39,13 +38,14 @@ from siil.inference.predict_case import Prediction, interpret, predict_case
 from siil.metrics import objects, rows
 from siil.metrics.case import score_case
 from siil.model.weights import load_network
-from siil.progress import track
 from siil.report.overlays import Picture, worst_cases
 from siil.report.preview import preview, write_preview
 from siil.report.results import Scan
 from siil.report.style import save
-from siil.schema.phantom import PhantomRecipe
-from siil.undo import SoftMap, undo_soft
+from siil.run import files
+from siil.run.progress import track
+from siil.scan.grid import Volume
+from siil.scan.undo import SoftMap, undo_soft
 
 FACTS = ("enumeration", "uncertain", "reason", "margin", "runner_up", "renamed", "patient_scale")
 

@@ -25,13 +25,13 @@ import numpy as np
 
 from benchmarks.processes import apart, cost
 from siil import config as configuration
-from siil.datasets.phantom import draw_anatomy, draw_view, render
-from siil.datasets.phantom.layout import oriented
+from siil.config.schema.dataset import PhantomSource
 from siil.metrics.case import score_case
 from siil.model.build import build_network
 from siil.model.weights import Weights, load_network, save_weights
-from siil.schema.dataset import PhantomSource
-from siil.volume import read_mask, write_volume
+from siil.phantom import draw_anatomy, draw_view, render
+from siil.phantom.layout import oriented
+from siil.scan.volume import read_mask, write_volume
 
 SIDE, PIXEL_MM, SLICE_MM = 512, 0.8, 1.0
 PARTS = ("read", "preprocess", "network", "labels", "write")

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from siil import volume
-from siil.cases import read_cases
-from siil.datasets.phantom import sample
-from siil.datasets.phantom.layout import oriented
-from siil.dicom import read_scan
+from siil.config.layers import CONFIG_DIR, read
+from siil.config.schema.dataset import Preprocess
+from siil.config.schema.phantom import PhantomRecipe
+from siil.datasets.cases import read_cases
 from siil.errors import DatasetError
-from siil.geometry import Geometry
-from siil.grid import Volume
-from siil.layers import CONFIG_DIR, read
-from siil.preprocess import Preprocessed, preprocess
-from siil.schema.dataset import Preprocess
-from siil.schema.phantom import PhantomRecipe
+from siil.phantom import sample
+from siil.phantom.layout import oriented
+from siil.scan import volume
+from siil.scan.dicom import read_scan
+from siil.scan.geometry import Geometry
+from siil.scan.grid import Volume
+from siil.scan.preprocess import Preprocessed, preprocess
 
 
 @dataclass(frozen=True, slots=True)

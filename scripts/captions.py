@@ -9,9 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from siil import files
-from siil.provenance import PACKAGE, RESEARCH_USE
 from siil.report import figures, tables
+from siil.run import files
+from siil.run.provenance import PACKAGE, RESEARCH_USE
 
 ROOT = PACKAGE.parent
 FOLDER = ROOT / "workflow" / "report"

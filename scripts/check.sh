@@ -12,7 +12,7 @@ check mypy
 check lint-imports
 check snakefmt --check workflow
 check snakemake --lint
-check python -m siil.keys --check
+check python -m siil.config.keys --check
 check python scripts/captions.py --check
 check python scripts/dvc_stages.py --check
 check codespell

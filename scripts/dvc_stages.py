@@ -15,17 +15,18 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from siil import config as configuration
-from siil import files, layers
-from siil.pipeline import STAGES
-from siil.provenance import PACKAGE, code_files
-from siil.schema.dataset import Source
+from siil.config import layers
+from siil.config.schema.dataset import Source
+from siil.run import files
+from siil.run.pipeline import STAGES
+from siil.run.provenance import PACKAGE, code_files
 
 ROOT = PACKAGE.parent
 TARGET = ROOT / "dvc.yaml"
 HEAD = """\
 # One stage per step, which calls the target of all its files; Snakemake goes over cases and folds
 # (docs/decisions/0001). For the experiment that config/config.yaml names. Do not edit: `make schema` makes it from
-# siil/pipeline.py and the import closure of each stage.
+# siil/run/pipeline.py and the import closure of each stage.
 """
 
 

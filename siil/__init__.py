@@ -1,7 +1,12 @@
 """SIIL: labels and segments every vertebra of a CT scan in one pass.
 
-The package holds the thinking of the pipeline; `workflow/` holds its wiring. See docs/pipeline.md for the way of a
-volume through it, and design notes at the top of each module.
+The package holds the thinking of the pipeline; `workflow/` holds its wiring. Its hall holds the doors (cli, trainer,
+tester, get_config) and what everyone uses (anatomy: the table of vertebrae; errors). Its rooms, each above those that
+it uses:
+
+    stages  training  report  inference  model  losses  metrics  datasets  phantom  scan  config  run
+
+See docs/pipeline.md for the way of a volume through them.
 """
 
 import os

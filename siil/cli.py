@@ -22,8 +22,8 @@ import typer
 
 from siil import config as configuration
 from siil.errors import ConfigError, message
-from siil.pipeline import BY_NAME, OWN_VERBS, VERBS
-from siil.processes import launched
+from siil.run.pipeline import BY_NAME, OWN_VERBS, VERBS
+from siil.run.processes import launched
 
 log = logging.getLogger("siil")
 app = typer.Typer(

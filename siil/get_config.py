@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from siil import config as configuration
 from siil.config import Config
+from siil.config.schema.dataset import CustomSource
 from siil.errors import ConfigError
-from siil.schema.dataset import CustomSource
 
 EXPERIMENT = "custom"
 

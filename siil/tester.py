@@ -1,8 +1,9 @@
-"""`python -m siil.tester`: the method's original entry point for testing; see siil.own_data and siil.get_config."""
+"""`python -m siil.tester`: the method's original entry point for testing, over siil.stages.in_process."""
 
 from __future__ import annotations
 
-from siil import own_data
+from siil.get_config import get_config
+from siil.stages import in_process
 
 if __name__ == "__main__":
-    own_data.run(own_data.test)
+    in_process.run(in_process.test, get_config)

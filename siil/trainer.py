@@ -1,8 +1,9 @@
-"""`python -m siil.trainer`: the method's original entry point for training; see siil.own_data and siil.get_config."""
+"""`python -m siil.trainer`: the method's original entry point for training, over siil.stages.in_process."""
 
 from __future__ import annotations
 
-from siil import own_data
+from siil.get_config import get_config
+from siil.stages import in_process
 
 if __name__ == "__main__":
-    own_data.run(own_data.train)
+    in_process.run(in_process.train, get_config)

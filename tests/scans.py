@@ -7,8 +7,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from siil.schema.dataset import Pap, Preprocess, Split
-from siil.volume import Grid, Volume, write_volume
+from siil.config.schema.dataset import Pap, Preprocess, Split
+from siil.scan.volume import Grid, Volume, write_volume
 
 SETTINGS = Preprocess(
     spacing_mm=3.0,

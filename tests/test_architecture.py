@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from siil.pipeline import OWN_VERBS, VERBS
-from siil.provenance import PACKAGE, import_closure
+from siil.run.pipeline import OWN_VERBS, VERBS
+from siil.run.provenance import PACKAGE, import_closure
 
 ROOT = PACKAGE.parent
 RULES = ROOT / "workflow" / "rules"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+DOORS = ("__main__", "cli", "get_config", "tester", "trainer")
 RESULT_STEPS = ("train", "test", "evaluate", "aggregate", "tables", "figures", "report")
 
 
@@ -90,7 +92,7 @@ def test_imports_go_one_way():
 
 def test_help_and_the_names_of_all_stages_load_no_torch():
     code = (
-        "import sys, importlib; from siil import cli; from siil.pipeline import VERBS, OWN_VERBS\n"
+        "import sys, importlib; from siil import cli; from siil.run.pipeline import VERBS, OWN_VERBS\n"
         "[importlib.import_module('siil.stages.' + verb) for verb in VERBS + OWN_VERBS]\n"
         "print(sorted({'torch', 'monai', 'matplotlib', 'lightning_fabric'} & set(sys.modules)))"
     )
@@ -111,7 +113,7 @@ def test_parsing_the_workflow_loads_no_torch(tmp_path):
 
 
 def test_every_module_is_reached_from_a_door():
-    doors = ["siil.cli", "siil.keys", "siil.trainer", "siil.tester", "siil.get_config", "siil.__main__"]
+    doors = ["siil.cli", "siil.config.keys", "siil.trainer", "siil.tester", "siil.get_config", "siil.__main__"]
     doors += [f"siil.stages.{verb}" for verb in (*VERBS, *OWN_VERBS)]
     doors += [_module(path) for path in MODULES if '__name__ == "__main__"' in path.read_text(encoding="utf-8")]
     reached = {name for door in doors for name in import_closure(door)}
@@ -119,8 +121,8 @@ def test_every_module_is_reached_from_a_door():
 
 
 def test_sections_of_the_configuration_hold_no_code():
-    """Stages are not rerun when siil/schema changes (siil.provenance): so it may hold names, types and words only."""
-    for path in sorted((PACKAGE / "schema").glob("*.py")):
+    """Stages are not rerun when the schema changes (siil.run.provenance): it may hold names, types and words alone."""
+    for path in sorted((PACKAGE / "config" / "schema").glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         functions = [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda)]
         assert functions == [], f"{path} has functions"
@@ -145,6 +147,26 @@ def test_files_and_functions_keep_their_size(record_property):
 def test_every_module_says_what_it_does(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert ast.get_docstring(tree) or not tree.body, f"{path} has no docstring"
+
+
+def test_the_hall_holds_the_doors_and_what_everyone_uses():
+    assert {path.stem for path in PACKAGE.glob("*.py")} == {*DOORS, "__init__", "anatomy", "errors"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_room_says_who_lives_there_and_who_may_come_in(room):
+    said = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8"))) or ""
+    assert "Comes in: " in said
+    assert "Goes out: " in said
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_tests_mirror_the_rooms(room):
+    """A room has its folder of tests, and a test file that is named after a module lies in the folder of its room."""
+    assert (ROOT / "tests" / room / "__init__.py").is_file()
+    loose = {path.stem.removeprefix("test_") for path in (ROOT / "tests").glob("test_*.py")}
+    modules = {path.stem for path in (PACKAGE / room).glob("*.py")} - {path.stem for path in PACKAGE.glob("*.py")}
+    assert loose & modules == set()
 
 
 def test_no_module_is_named_after_nothing():

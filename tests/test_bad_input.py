@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from siil import config as configuration
-from siil import preprocess, volume
 from siil.errors import InputError
+from siil.scan import preprocess, volume
+from siil.scan.volume import Grid
 from siil.stages import preprocess as stage
-from siil.volume import Grid
 from tests import scans
 
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from siil import cli
 from siil.config import Config, resolve, sections
 from siil.errors import InputError
-from siil.provenance import PACKAGE
+from siil.run.provenance import PACKAGE
 
 SEEN: dict[str, object] = {}
 

@@ -15,8 +15,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from siil.pipeline import VERBS
-from siil.provenance import PACKAGE, _path, import_closure
+from siil.run.pipeline import VERBS
+from siil.run.provenance import PACKAGE, _path, import_closure
 from tests.test_architecture import rules
 
 ROOT = PACKAGE.parent

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from siil import own_data
 from siil.anatomy import indices_to_codes
 from siil.errors import ConfigError
 from siil.get_config import get_config
-from siil.grid import Grid, Volume
-from siil.volume import write_volume
+from siil.scan.grid import Grid, Volume
+from siil.scan.volume import write_volume
+from siil.stages import in_process
 from tests.training.doubles import spine_case
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,7 +53,7 @@ def test_the_data_steps_fill_data_custom_and_never_write_into_the_users_folder(f
     before = contents(folder)
     config, device = get_config(["--data_path", str(folder), *OPTIONS])
     assert device == "auto"
-    data = own_data.prepare(config)
+    data = in_process.prepare(config)
     assert data == Path("data/custom")
     for part in ("img", "msk", "pap"):
         assert len(list((data / part).glob("*.nii.gz"))) == 4
@@ -66,12 +66,12 @@ def test_the_data_steps_fill_data_custom_and_never_write_into_the_users_folder(f
 
 def test_only_a_changed_case_is_prepared_again(folder: Path) -> None:
     config, _ = get_config(["--data_path", str(folder), *OPTIONS])
-    data = own_data.prepare(config)
+    data = in_process.prepare(config)
     before = contents(data / "msk")
     mask = folder / "msk" / "two.nii.gz"
     case = spine_case("two", first=9, count=4, shape=(24, 16, 16))
     write_volume(mask, Volume(indices_to_codes(case.labels), Grid(case.labels.shape, (3.0, 3.0, 3.0))))
-    own_data.prepare(config)
+    in_process.prepare(config)
     after = contents(data / "msk")
     assert {name for name in before if before[name] != after[name]} == {"two.nii.gz"}
 
@@ -87,7 +87,7 @@ def test_another_folder_with_the_same_names_and_old_times_is_prepared_anew(folde
         os.utime(path, (1_000_000_000, 1_000_000_000))
     made = {}
     for name in (folder, other):
-        data = own_data.prepare(get_config(["--data_path", str(name), *OPTIONS])[0])
+        data = in_process.prepare(get_config(["--data_path", str(name), *OPTIONS])[0])
         made[name] = contents(data / "msk")
     assert {name for name in made[other] if made[other][name] != made[folder][name]} >= {"one.nii.gz", "two.nii.gz"}
     assert made[other]["four.nii.gz"] == made[folder]["four.nii.gz"]  # the same scan: not made again
@@ -132,14 +132,14 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_exit_2(folder: Path, ca
     monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
     Path("data").write_text("a file where the folder should be")
     with pytest.raises(SystemExit) as end:
-        own_data.run(own_data.train, ["--data_path", str(folder), *OPTIONS])
+        in_process.run(in_process.train, lambda: get_config(["--data_path", str(folder), *OPTIONS]))
     assert end.value.code == 2
     assert "ERROR: data/raw: Not a directory" in capsys.readouterr().err
 
 
 def test_the_trainer_writes_weights_for_the_tester(folder: Path) -> None:
     config, _ = get_config(["--data_path", str(folder), *OPTIONS])
-    own_data.train(config, "cpu")
+    in_process.train(config, "cpu")
     output = Path("results/custom/train/siil/fold0")
     assert (output / "weights.safetensors").is_file()
     assert (output / "history.tsv").is_file()

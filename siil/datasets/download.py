@@ -1,7 +1,7 @@
 """From the hosts of the public sets to data/raw: licences, archives, the hub, or a folder of this machine instead.
 
 Used by the `fetch` stage. How one file comes over the network: `siil.datasets.transfer`; archives:
-`siil.archive`.
+`siil.scan.archive`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from siil import archive, files
+from siil.config.schema.dataset import Ctspine1kSource, VerseSource
 from siil.datasets import ctspine1k as spine1k
 from siil.datasets import manifest, transfer, verse
 from siil.datasets.transfer import FIRST_WAIT_S, RETRIES, download, one_line
 from siil.errors import ConfigError, DatasetError
-from siil.progress import track
-from siil.schema.dataset import Ctspine1kSource, VerseSource
+from siil.run import files
+from siil.run.progress import track
+from siil.scan import archive
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -11,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from siil import anatomy, defects, volume
-from siil.cases import Case
+from siil import anatomy
 from siil.datasets import known
+from siil.datasets.cases import Case
 from siil.datasets.layout import Found, check_name
 from siil.errors import DatasetError, InputError
-from siil.progress import track
+from siil.run.progress import track
+from siil.scan import defects, volume
+from siil.scan.labels import labels_present
 
 THREADS = 2
 """Masks read at a time: unpacking runs outside the interpreter's lock, and memory stays small."""
@@ -126,7 +128,7 @@ def _row(scan: Indexed) -> Case | InputError:
         matched = volume.match_mask(grid, mask, found.mask)
     except InputError as error:
         return error
-    codes = volume.labels_present(mask.array)
+    codes = labels_present(mask.array)
     vertebrae = [vertebra for vertebra in anatomy.VERTEBRAE if vertebra.code in codes]
     words = [repair.split(":")[0] for repair in matched.repairs] + _gaps([vertebra.name for vertebra in vertebrae])
     words += ["questioned"] if known.known(found) else []

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from siil import files
 from siil.errors import DatasetError
+from siil.run import files
 
 _COLUMNS = ["path", "bytes", "sha256"]
 

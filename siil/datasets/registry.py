@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from siil.cases import Case
+from siil.config.schema.dataset import CustomSource, PhantomSource, Source, VerseSource
 from siil.datasets import ctspine1k, custom, verse
+from siil.datasets.cases import Case
 from siil.datasets.layout import Found
-from siil.schema.dataset import CustomSource, PhantomSource, Source, VerseSource
 
 
 def find(paths: Sequence[Path], source: Source) -> list[Found]:

@@ -22,8 +22,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from siil import files
 from siil.errors import DatasetError
+from siil.run import files
 
 log = logging.getLogger(__name__)
 RETRIES = 6

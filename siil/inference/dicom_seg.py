@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from siil import __version__, files
+from siil import __version__
 from siil.anatomy import BY_CODE
 from siil.errors import InputError
-from siil.grid import Volume
-from siil.provenance import RESEARCH_USE
-from siil.volume import labels_present
+from siil.run import files
+from siil.run.provenance import RESEARCH_USE
+from siil.scan.grid import Volume
+from siil.scan.labels import labels_present
 
 _REQUIRED = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
 _MAY_BE_EMPTY = (

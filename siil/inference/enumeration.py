@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from siil.anatomy import BY_NAME
+from siil.config.schema.inference import Decode
 from siil.inference.reasons import NO_PARTS, Parts
-from siil.schema.inference import Decode
 
 COMPLETE = 0.85
 """A vertebra at the border that shows less than this share of its pitch is cut."""

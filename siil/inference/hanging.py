@@ -14,10 +14,10 @@ from dataclasses import replace
 import numpy as np
 
 from siil.anatomy import BY_INDEX, BY_NAME
+from siil.config.schema.inference import Decode
 from siil.inference.enumeration import COMPLETE, SLIVER_MM, Level, Sequence, unusual_reason
 from siil.inference.evidence import Evidence
 from siil.inference.posterior import Posterior
-from siil.schema.inference import Decode
 
 _REACH_MM = 25.0
 _SURE, _SURE_OF_SLIVER = 0.75, 0.65

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siil import files
-from siil.grid import Volume
 from siil.inference.enumeration import Enumeration, span
 from siil.inference.posterior import Posterior
 from siil.inference.predict_case import Prediction
 from siil.inference.vertebrae import Finding
-from siil.provenance import RESEARCH_USE
-from siil.volume import write_volume
+from siil.run import files
+from siil.run.provenance import RESEARCH_USE
+from siil.scan.grid import Volume
+from siil.scan.volume import write_volume
 
 TABLE_COLUMNS = (
     "label",

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from siil.anatomy import BY_INDEX, indices_to_codes
-from siil.geometry import Geometry
-from siil.grid import Volume
+from siil.config.schema.inference import Inference
 from siil.inference import vertebrae
 from siil.inference.assign import assign, one_component_each
 from siil.inference.calibration import Curve, calibrated
@@ -26,10 +25,11 @@ from siil.inference.posterior import Posterior
 from siil.inference.sequence import decode_sequence
 from siil.inference.soft_maps import soft_maps
 from siil.inference.vertebrae import Finding
-from siil.preprocess import normalise
-from siil.progress import Laps
-from siil.schema.inference import Inference
-from siil.undo import undo_soft
+from siil.run.progress import Laps
+from siil.scan.geometry import Geometry
+from siil.scan.grid import Volume
+from siil.scan.preprocess import normalise
+from siil.scan.undo import undo_soft
 
 if TYPE_CHECKING:
     import torch

@@ -1,6 +1,6 @@
 """What a user points `siil predict` at: NIfTI files, folders of them, DICOM series as folder or zip.
 
-Finds the scans and reads them; never writes to their folders. siil.volume and siil.dicom hold the guards.
+Finds the scans and reads them; never writes to their folders. siil.scan.volume and siil.scan.dicom hold the guards.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage, special
 
 from siil.anatomy import BY_INDEX, VERTEBRAE
+from siil.config.schema.inference import Decode
 from siil.inference.centreline import Centreline, find_centreline
 from siil.inference.enumeration import COMPLETE, EMPTY, SLIVER_MM, Enumeration, Level, Sequence, doubt
 from siil.inference.evidence import STEP_MM, Evidence, gather_evidence
@@ -21,7 +22,6 @@ from siil.inference.morphometry import PITCH_MM
 from siil.inference.posterior import Posterior
 from siil.inference.reasons import parts
 from siil.inference.viterbi import NEVER, Chain, Interval, Lattice, Through
-from siil.schema.inference import Decode
 
 _SCALES = 1.06 ** np.arange(-5, 6)
 """Patients from 0.75 to 1.34 times the average adult."""

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from siil.inference.accumulate import Answer, Gather, Slab, finite
 from siil.inference.posterior import Posterior
-from siil.preprocess import AIR
+from siil.scan.preprocess import AIR
 
 if TYPE_CHECKING:
     from siil.model.network import Network

@@ -1,4 +1,4 @@
-"""Soft maps of the decoded vertebrae, for the way back to the input's grid (siil.undo.undo_soft).
+"""Soft maps of the decoded vertebrae, for the way back to the input's grid (siil.scan.undo.undo_soft).
 
 A voxel of a vertebra carries the spine's probability, moved so that the threshold lies at one half; so does a voxel
 just below the threshold beside it, which is what makes an up-sampled surface finer than the working grid. Between
@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from siil.anatomy import BY_INDEX
 from siil.inference.posterior import Posterior
-from siil.undo import SoftMap
+from siil.scan.undo import SoftMap
 
 _NEIGHBOURS = sorted(
     (step for step in product((-1, 0, 1), repeat=3) if any(step)), key=lambda step: sum(abs(s) for s in step)

@@ -13,11 +13,11 @@ import numpy as np
 from scipy import ndimage
 
 from siil.anatomy import BY_CODE, BY_NAME
-from siil.grid import Volume
 from siil.inference.body import body_height_mm, body_mask
 from siil.inference.centreline import Centreline
 from siil.inference.enumeration import Level
 from siil.inference.posterior import Posterior
+from siil.scan.grid import Volume
 
 LOW_CONFIDENCE = 0.5
 _MERGED, _SPLIT = 1.6, 0.55

@@ -15,13 +15,13 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from siil.config.schema.model import Loss
 from siil.losses.contrastive import contrast
 from siil.losses.localization import localisation
 from siil.losses.presence import presence
 from siil.losses.segmentation import binary, classes_sigmoid, classes_softmax, instances
 from siil.model.mill import pooled_labels
 from siil.model.output import Core, Output
-from siil.schema.model import Loss
 
 Terms = dict[str, Callable[[], Tensor]]
 

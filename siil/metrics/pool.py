@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from siil.schema.report import Report
+from siil.config.schema.report import Report
 
 COLUMNS = ("metric", "mean", "sd", "low", "high", "n")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import nn
 
 from siil.anatomy import CLASSES
+from siil.config.schema.model import Model
+from siil.config.sizes import check_sizes
 from siil.model.attention import FeedForward, InstanceStack, PrototypeAttention, SelfAttention
 from siil.model.baselines import Baseline, Trunk, segresnet, swin_unetr, unet
 from siil.model.decoder import SharedDecoder, TwoDecoders
@@ -14,8 +16,6 @@ from siil.model.network import Network
 from siil.model.ocpl import Ocpl
 from siil.model.siil import Siil
 from siil.model.tokens import FlatSlices, InstanceMap, InstanceTokens, PooledSlices, SemanticMap, SliceTokens
-from siil.schema.model import Model
-from siil.sizes import check_sizes
 
 
 def build_network(*, model: Model, patch_vox: tuple[int, int, int], spacing_mm: float) -> Network:

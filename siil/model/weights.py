@@ -17,11 +17,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from siil import files
+from siil.config.schema.model import Model
 from siil.errors import ConfigError, WeightsError
 from siil.model.build import build_network
 from siil.model.network import Network
-from siil.schema.model import Model
+from siil.run import files
 
 FORMAT: Final = 1
 SHIPPED: Final = Path(__file__).parents[1] / "pretrained" / "phantom_full.safetensors"

@@ -7,7 +7,7 @@ are not predicted, but stand in masks of the public datasets: grey.
 from __future__ import annotations
 
 from siil.anatomy import COCCYX_CODE, SACRUM_CODE, VERTEBRAE
-from siil.provenance import RESEARCH_USE
+from siil.run.provenance import RESEARCH_USE
 
 _GREY = {SACRUM_CODE: ("sacrum", (160, 160, 160)), COCCYX_CODE: ("coccyx", (120, 120, 120))}
 

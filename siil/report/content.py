@@ -14,13 +14,13 @@ from typing import Any
 import pandas as pd
 
 from siil.config import run_name
-from siil.provenance import RESEARCH_USE
 from siil.report.colours import itksnap_labels, slicer_table
 from siil.report.figures import FIGURES
 from siil.report.page import CaseRow, FigureBlock, Number, Page, TableBlock
 from siil.report.records import find_records, read_record, summarise
 from siil.report.results import Results
 from siil.report.viewer import REPORT_VOXELS, ViewerScan, viewer_scan
+from siil.run.provenance import RESEARCH_USE
 
 DOWNLOADS = {"siil_slicer.ctbl": slicer_table, "siil_itksnap.txt": itksnap_labels}
 """File name -> its text: written beside the page too."""

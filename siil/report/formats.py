@@ -10,8 +10,8 @@ import io
 from collections.abc import Callable
 from typing import Final
 
-from siil.provenance import RESEARCH_USE
 from siil.report.cells import NONE, Table
+from siil.run.provenance import RESEARCH_USE
 
 _LONG = 40
 """Tables of more rows run over several pages in LaTeX."""

@@ -13,14 +13,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from siil import files
 from siil.anatomy import BY_NAME, CLASSES, codes_to_indices
-from siil.grid import Volume
 from siil.inference.centreline import Centreline
 from siil.inference.vertebrae import Finding
 from siil.report import planes
 from siil.report.straight import STEP_MM, sagittal_sites, sample
 from siil.report.style import DPI, MUTED, blank, styled, vertebra_colour, vertebra_map
+from siil.run import files
+from siil.scan.grid import Volume
 
 WINDOW_HU = (-200.0, 900.0)
 _MARGIN_MM = 40.0

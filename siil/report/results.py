@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from siil.anatomy import codes_to_indices
+from siil.config.schema.report import Report
 from siil.errors import DatasetError
 from siil.metrics import pool
-from siil.schema.report import Report
-from siil.volume import Volume, read_volume
+from siil.scan.volume import Volume, read_volume
 
 FLAGS = ("truth", "predicted", "complete", "hit_verse", "hit_strict", "all_right", "flagged")
 """Columns that hold yes or no; a cell may be empty where the question does not arise."""

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from siil.anatomy import REGIONS, VERTEBRAE
+from siil.config.schema.report import Report
 from siil.metrics import pool
 from siil.report.style import (
     INK,
@@ -27,7 +28,6 @@ from siil.report.style import (
     nothing_to_show,
     styled,
 )
-from siil.schema.report import Report
 
 SCAN_SCORES = {
     "dice": "mean Dice per vertebra",

@@ -18,9 +18,9 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from siil import files
 from siil.anatomy import BY_INDEX, VERTEBRAE
-from siil.provenance import RESEARCH_USE
+from siil.run import files
+from siil.run.provenance import RESEARCH_USE
 
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells every glyph that goes into a PDF
 

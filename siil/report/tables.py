@@ -13,13 +13,13 @@ from typing import Final, get_args
 import pandas as pd
 
 from siil.anatomy import REGIONS, VERTEBRAE
+from siil.config.schema.model import Model
+from siil.config.schema.report import Report
 from siil.metrics import pool
 from siil.metrics.catalogue import Metric, metrics_of
 from siil.metrics.rows import SPACES
 from siil.report.cells import NONE, Table, cells_of, difference, lost, p_value
 from siil.report.trainings import trainings
-from siil.schema.model import Model
-from siil.schema.report import Report
 
 NAMES: Final = ("comparison", "paired", "ablation", "per_vertebra", "per_region", "trainings")
 """Every experiment writes all of them; one that has nothing to say says so."""

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from siil.grid import TO_LPS
-from siil.nifti import nib
-from siil.provenance import RESEARCH_USE
 from siil.report.colours import niivue_labels
 from siil.report.planes import BODY_QUANTILE
-from siil.volume import Volume, from_sitk, to_sitk
+from siil.run.provenance import RESEARCH_USE
+from siil.scan.grid import TO_LPS
+from siil.scan.nifti import nib
+from siil.scan.volume import Volume, from_sitk, to_sitk
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 REPORT_VOXELS = 3_000_000

@@ -14,12 +14,13 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from siil import files, folds, provenance
-from siil.cases import read_cases
 from siil.config import Config, runs, split_run
+from siil.datasets import folds
+from siil.datasets.cases import read_cases
 from siil.errors import DatasetError
 from siil.metrics import pool, rows
 from siil.metrics.catalogue import metrics_of
+from siil.run import files, provenance
 
 
 def aggregate(

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from siil import checking
 from siil.config import Config
+from siil.datasets import checking
 from siil.errors import DatasetError
-from siil.progress import track
+from siil.run.progress import track
 
 SECTIONS = ("dataset.preprocess",)
 

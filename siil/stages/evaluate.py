@@ -16,13 +16,14 @@ import numpy as np
 import pandas as pd
 import typer
 
-from siil import files, provenance, volume
 from siil.config import Config
 from siil.errors import DatasetError, InputError
-from siil.grid import Volume
 from siil.metrics import objects, rows
 from siil.metrics.case import score_case
-from siil.preprocess import Geometry, SoftMap, undo_soft
+from siil.run import files, provenance
+from siil.scan import volume
+from siil.scan.grid import Volume
+from siil.scan.preprocess import Geometry, SoftMap, undo_soft
 
 Pair = tuple[str, Volume, Volume]
 

@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
-from siil import provenance
 from siil.config import Config
+from siil.config.schema.dataset import CustomSource, PhantomSource, VerseSource
 from siil.datasets import manifest
 from siil.errors import ConfigError, DatasetError
-from siil.schema.dataset import CustomSource, PhantomSource, VerseSource
+from siil.run import provenance
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def fetch(
     used = {"dataset": {"sources": {source: json.loads(chosen.model_dump_json())}}}
     with provenance.record(provenance.run_path(manifest_path), stage="fetch", config=used):
         if isinstance(chosen, PhantomSource):
-            from siil.datasets.phantom import generate
+            from siil.phantom import generate
 
             _empty(folder)
             generate(chosen.recipe, folder, threads=threads)

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from siil import provenance
 from siil.config import Config, sections
-from siil.pipeline import BY_NAME
+from siil.run import provenance
+from siil.run.pipeline import BY_NAME
 
 log = logging.getLogger("siil")
 

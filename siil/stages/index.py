@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from siil import config as configuration
-from siil import provenance
-from siil.cases import write_cases
 from siil.config import Config
 from siil.datasets import indexing, manifest, registry
+from siil.datasets.cases import write_cases
 from siil.errors import ConfigError
-from siil.pipeline import BY_NAME
+from siil.run import provenance
+from siil.run.pipeline import BY_NAME
 
 log = logging.getLogger(__name__)
 

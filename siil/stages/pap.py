@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
-from siil import anatomy, provenance, volume
+from siil import anatomy
 from siil.config import Config
+from siil.datasets.pap import processed_probability_map
 from siil.errors import InputError
-from siil.pap import processed_probability_map
+from siil.run import provenance
+from siil.scan import volume
 
 
 def pap(

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from siil import files, provenance
 from siil.config import Config
 from siil.errors import InputError, message
+from siil.run import files, provenance
 
 if TYPE_CHECKING:
-    from siil.grid import Volume
     from siil.inference.scans import Scan
     from siil.model.network import Network
     from siil.model.weights import Weights
+    from siil.scan.grid import Volume
 
 log = logging.getLogger(__name__)
 SECTIONS = ("inference", "dataset.preprocess")
@@ -45,10 +45,10 @@ def predict(
     _viewer.html (opens offline), for DICOM also _seg.dcm, and run.json. The input is never changed.
     Under torchrun or srun each process takes its share of the scans.
     """
-    from siil import processes
     from siil.inference.device import pick_device
     from siil.inference.scans import find_scans
     from siil.model.weights import load_network
+    from siil.run import processes
 
     chosen = _weights(weights)
     found = find_scans(scans)
@@ -143,15 +143,15 @@ def _make(
     entry: dict[str, Any],
 ) -> None:
     """Everything between the scan and its files in `folder`."""
-    from siil import volume
-    from siil.dicom import read_scan
     from siil.inference.enumeration import span
     from siil.inference.outputs import write_reading
     from siil.inference.predict_case import predict_case
-    from siil.preprocess import check_size, preprocess
-    from siil.progress import Laps
     from siil.report.preview import preview, write_preview
     from siil.report.viewer import viewer_page
+    from siil.run.progress import Laps
+    from siil.scan import volume
+    from siil.scan.dicom import read_scan
+    from siil.scan.preprocess import check_size, preprocess
 
     laps = Laps()
     trained = {"spacing_mm": about.spacing_mm, "window_hu": about.window_hu}
@@ -190,8 +190,8 @@ def _make(
 
 def _write_dicom(scan: Scan, path: Path, seg: Volume) -> None:
     """The DICOM-SEG; a series that lacks what it must refer to, or that highdicom refuses, goes without one."""
-    from siil.dicom import series_files
     from siil.inference.dicom_seg import write_dicom_seg
+    from siil.scan.dicom import series_files
 
     with series_files(scan.path) as sources:
         try:

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from siil import files, provenance, volume
-from siil import preprocess as steps
 from siil.config import Config
+from siil.run import files, provenance
+from siil.scan import preprocess as steps
+from siil.scan import volume
 
 log = logging.getLogger(__name__)
 

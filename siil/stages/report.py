@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from siil import files, provenance
 from siil.config import Config, sections
-from siil.pipeline import BY_NAME
+from siil.run import files, provenance
+from siil.run.pipeline import BY_NAME
 
 if TYPE_CHECKING:
     from siil.report.page import TableBlock

@@ -14,15 +14,17 @@ import numpy as np
 import pandas as pd
 import typer
 
-from siil import files, labelmaps, provenance, volume
 from siil.config import Config
+from siil.datasets import labelmaps
 from siil.errors import ConfigError, DatasetError
-from siil.grid import Volume
 from siil.metrics import rows
 from siil.metrics.case import score_case
-from siil.progress import track
 from siil.report import tables
 from siil.report.formats import FORMATS, to_markdown
+from siil.run import files, provenance
+from siil.run.progress import track
+from siil.scan import volume
+from siil.scan.grid import Volume
 
 log = logging.getLogger(__name__)
 SECTIONS = ("evaluate", "report")

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from siil import folds, provenance
-from siil.cases import read_cases
 from siil.config import Config
+from siil.datasets import folds
+from siil.datasets.cases import read_cases
+from siil.run import provenance
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from siil import files, provenance
 from siil.config import Config
 from siil.errors import DatasetError
 from siil.report.formats import FORMATS
 from siil.report.tables import NAMES, make_tables
+from siil.run import files, provenance
 
 _TEXT = dict.fromkeys(("model", "case", "patient", "space", "scope", "label", "nearest_label"), str)
 

@@ -11,12 +11,12 @@ from typing import Annotated
 
 import typer
 
-from siil import provenance
 from siil.config import Config
 from siil.errors import InputError
-from siil.geometry import Geometry
-from siil.grid import Volume
-from siil.volume import read_volume, write_volume
+from siil.run import provenance
+from siil.scan.geometry import Geometry
+from siil.scan.grid import Volume
+from siil.scan.volume import read_volume, write_volume
 
 
 def test(

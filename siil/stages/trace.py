@@ -13,10 +13,10 @@ from typing import Annotated
 
 import typer
 
-from siil import lineage
-from siil.cases import Case, read_cases
 from siil.config import Config
+from siil.datasets.cases import Case, read_cases
 from siil.errors import InputError
+from siil.report import lineage
 
 SECTIONS = ("experiment", "models", "repeats", "folds", "dataset.name", "report.averaging")
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siil import config as configuration
-from siil import files, processes, provenance
 from siil.config import Config
+from siil.datasets.folds import read_list
 from siil.errors import DatasetError
-from siil.folds import read_list
-from siil.pipeline import BY_NAME
+from siil.run import files, processes, provenance
+from siil.run.pipeline import BY_NAME
 
 if TYPE_CHECKING:
     from siil.model.network import Network

@@ -16,8 +16,8 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch.nn import functional
 
-from siil.preprocess import AIR
-from siil.schema.training import Augment
+from siil.config.schema.training import Augment
+from siil.scan.preprocess import AIR
 
 ELASTIC_STEP_MM: Final = 24.0
 """Distance of the elastic control points: about the height of a vertebra, so that neighbours deform apart."""

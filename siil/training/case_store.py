@@ -14,8 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from siil import anatomy, files, volume
+from siil import anatomy
 from siil.errors import DatasetError
+from siil.run import files
+from siil.scan import volume
 
 
 @dataclass(frozen=True, slots=True)

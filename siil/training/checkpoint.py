@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from siil import files
+from siil.run import files
 from siil.training.fabric import Fabric
 
 log = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 """Where training runs: Lightning Fabric for a device name and a precision, and what the run took there.
 
-With several processes (siil.processes) gradients are exchanged by DDP: NCCL between GPUs, gloo between CPUs.
+With several processes (siil.run.processes) gradients are exchanged by DDP: NCCL between GPUs, gloo between CPUs.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any, Final, TypeVar
 
 import torch
 
-from siil import processes
 from siil.errors import ConfigError
 from siil.inference.device import pick_device, usable_precision
+from siil.run import processes
 from siil.training.fabric import DDPStrategy, Fabric, LightningEnvironment
 
 log = logging.getLogger(__name__)

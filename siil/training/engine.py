@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch import Tensor, nn
 
-from siil.progress import track
-from siil.schema.training import Train
+from siil.config.schema.training import Train
+from siil.run.progress import track
 from siil.training.checkpoint import Checkpoint, Progress
 from siil.training.fabric import Fabric
 from siil.training.history import History

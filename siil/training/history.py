@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from siil import files
+from siil.run import files
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter

@@ -9,7 +9,7 @@ import torch
 if TYPE_CHECKING:
     from torch import nn
 
-    from siil.schema.training import Train
+    from siil.config.schema.training import Train
 
 
 def make_optimizer(network: nn.Module, settings: Train) -> torch.optim.Optimizer:

@@ -17,9 +17,9 @@ from functools import partial
 import numpy as np
 import torch
 
+from siil.config.schema.training import Train
 from siil.errors import ConfigError
-from siil.preprocess import normalise
-from siil.schema.training import Train
+from siil.scan.preprocess import normalise
 from siil.training import augment
 from siil.training.appearance import randomise
 from siil.training.case_store import CaseArrays, CaseStore

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
-from siil.schema.training import Train
+from siil.config.schema.training import Train
 
 
 class Phase(Enum):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from siil.config.schema.model import Model
 from siil.errors import WeightsError
 from siil.model.build import build_network
 from siil.model.weights import load_mean
-from siil.schema.model import Model
 from siil.training.seed import Stream, integer
 
 if TYPE_CHECKING:

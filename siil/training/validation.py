@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from siil.anatomy import BY_CODE, indices_to_codes
+from siil.config.schema.inference import Inference
 from siil.inference.fuse import raw_labels
 from siil.inference.sliding_window import slide
 from siil.metrics.identification import verse_hits
 from siil.metrics.objects import locate
 from siil.metrics.overlap import dice, overlaps
-from siil.preprocess import normalise
-from siil.schema.inference import Inference
+from siil.scan.preprocess import normalise
 from siil.training.case_store import CaseArrays, CaseStore
 from siil.training.fabric import Fabric
 

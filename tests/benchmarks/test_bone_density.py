@@ -11,7 +11,7 @@ import pytest
 from benchmarks import bone_density
 from benchmarks.bone_density import Places, densities, main, phantoms, real, rows
 from siil import config as configuration
-from siil.grid import Grid, Volume
+from siil.scan.grid import Grid, Volume
 
 ARCH = "arch, 0 to 3.5 mm deep"
 

@@ -12,10 +12,11 @@ import pytest
 
 from benchmarks import labels
 from benchmarks.subjects import of_dataset, of_folder, of_seeds
-from siil import config, volume
+from siil import config
 from siil.errors import DatasetError
-from siil.grid import Grid, Volume
 from siil.model.weights import load_network
+from siil.scan import volume
+from siil.scan.grid import Grid, Volume
 from tests.stages.test_test import spine, weights
 from tests.training.test_validation import Reader
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from siil.config.schema.dataset import Ctspine1kSource, VerseSource
 from siil.datasets import download, manifest, transfer, verse
 from siil.errors import ConfigError, DatasetError, InputError
-from siil.schema.dataset import Ctspine1kSource, VerseSource
 from tests import hosts
 from tests.datasets import trees
 

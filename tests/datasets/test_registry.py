@@ -7,7 +7,7 @@ import pytest
 from siil import config as configuration
 from siil.datasets import manifest, registry
 from tests.datasets import trees
-from tests.test_cases import case
+from tests.datasets.test_cases import case
 
 
 def expected(experiment: str) -> dict[str, int]:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from siil.anatomy import BY_CODE
-from siil.grid import Volume
 from siil.inference.body import body_height_mm, body_mask
 from siil.inference.vertebrae import measure
-from siil.volume import read_mask
+from siil.scan.grid import Volume
+from siil.scan.volume import read_mask
 
 
 def vertebra() -> np.ndarray:

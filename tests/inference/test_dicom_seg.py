@@ -9,11 +9,11 @@ import pydicom
 import pytest
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from siil.dicom import read_series, series_files
 from siil.errors import InputError
-from siil.grid import Volume
 from siil.inference.dicom_seg import write_dicom_seg
-from siil.provenance import RESEARCH_USE
+from siil.run.provenance import RESEARCH_USE
+from siil.scan.dicom import read_series, series_files
+from siil.scan.grid import Volume
 
 
 def make_series(

@@ -9,11 +9,11 @@ import pytest
 
 from siil import config
 from siil.anatomy import BY_INDEX, BY_NAME
+from siil.config.schema.inference import Inference
 from siil.inference.enumeration import Level, Sequence
 from siil.inference.fuse import raw_labels
 from siil.inference.hanging import _without_sliver
 from siil.inference.predict_case import decode_labels
-from siil.schema.inference import Inference
 from tests.inference import spines
 
 SHIPPED = config.resolve("demo").inference

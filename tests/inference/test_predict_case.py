@@ -9,16 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from siil import config, volume
+from siil import config
 from siil.anatomy import BY_INDEX, BY_NAME, indices_to_codes
-from siil.geometry import Geometry
-from siil.grid import Grid, Volume
 from siil.inference.outputs import TABLE_COLUMNS, centroid_json, scan_facts, vertebra_table, write_core, write_reading
 from siil.inference.predict_case import Prediction, interpret, predict_case
 from siil.inference.vertebrae import suspect, touches_border
 from siil.model.weights import Weights
-from siil.preprocess import preprocess
-from siil.provenance import RESEARCH_USE
+from siil.run.provenance import RESEARCH_USE
+from siil.scan import volume
+from siil.scan.geometry import Geometry
+from siil.scan.grid import Grid, Volume
+from siil.scan.preprocess import preprocess
 from tests.inference import spines
 from tests.inference.fakes import FakeNetwork
 from tests.inference.test_sequence import SHIPPED

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from siil.anatomy import indices_to_codes
-from siil.geometry import Geometry
-from siil.grid import Grid
 from siil.inference.soft_maps import soft_maps
-from siil.undo import undo_soft
+from siil.scan.geometry import Geometry
+from siil.scan.grid import Grid
+from siil.scan.undo import undo_soft
 from tests.inference import spines
 
 

@@ -11,7 +11,7 @@ import pytest
 from siil.anatomy import BY_NAME
 from siil.errors import InputError
 from siil.metrics.case import score_case
-from siil.volume import read_mask
+from siil.scan.volume import read_mask
 from tests.metrics.plain import surface_metrics
 
 SPACING = (2.0, 1.0, 1.0)

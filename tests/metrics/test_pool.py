@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from siil.config.schema.report import Report
 from siil.metrics.pool import by_level, holm, paired, summarise
-from siil.schema.report import Report
 
 SETTINGS = Report(bootstrap=2000, confidence=0.9, seed=0, viewer_cases=0)
 

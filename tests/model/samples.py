@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from siil.anatomy import CLASSES
+from siil.config.schema.model import Loss, Model
 from siil.losses.total import total_loss
 from siil.model.build import build_network
 from siil.model.mill import occupied_slices, widen
 from siil.model.output import Output
 from siil.model.siil import Siil
-from siil.schema.model import Loss, Model
 
 PATCH = (32, 16, 16)
 SPACING_MM = {"pyramid": 3.0, "resnet10": 1.5}

@@ -11,13 +11,13 @@ import yaml
 
 from siil.anatomy import CLASSES
 from siil.config import CONFIG_DIR, resolve
+from siil.config.schema.model import Model
+from siil.config.sizes import MULTIPLES
 from siil.errors import ConfigError
 from siil.losses.total import total_loss
 from siil.model.build import build_network
 from siil.model.encoder import Pyramid, ResNet10
 from siil.model.network import Network
-from siil.schema.model import Model
-from siil.sizes import MULTIPLES
 from tests.model.samples import PATCH, make_batch, make_loss, make_model
 
 BASELINES = ["trunk", "unet", "segresnet", "swin_unetr"]

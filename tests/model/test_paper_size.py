@@ -12,10 +12,10 @@ import torch
 import yaml
 
 from siil.config import CONFIG_DIR
+from siil.config.schema.model import Loss, Model
 from siil.inference.device import usable_precision
 from siil.losses.total import total_loss
 from siil.model.build import build_network
-from siil.schema.model import Loss, Model
 from tests.model.samples import spine_labels
 
 log = logging.getLogger(__name__)

@@ -5,13 +5,13 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from siil import files
 from siil.config import resolve
 from siil.errors import WeightsError
 from siil.model import release as module
 from siil.model.build import build_network
 from siil.model.release import LARGEST_BYTES, release
 from siil.model.weights import SHIPPED, Weights, load_network, save_weights
+from siil.run import files
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from siil.config.schema.model import Model
 from siil.errors import WeightsError
 from siil.model.build import build_network
 from siil.model.weights import Weights, load_network, save_weights
-from siil.schema.model import Model
 from tests.model.samples import PATCH, fill_memory, make_model
 
 ABOUT = Weights(

@@ -15,7 +15,7 @@ import pandas as pd
 from safetensors.numpy import save_file
 
 from siil.anatomy import BY_INDEX, BY_NAME, CLASSES, indices_to_codes
-from siil.volume import Grid, Volume, write_volume
+from siil.scan.volume import Grid, Volume, write_volume
 
 SHAPE = (32, 20, 20)
 SPACING_MM = 6.0

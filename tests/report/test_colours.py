@@ -1,6 +1,6 @@
 from siil.anatomy import BY_NAME, VERTEBRAE
-from siil.provenance import RESEARCH_USE
 from siil.report.colours import code_colours, itksnap_labels, niivue_labels, slicer_table
+from siil.run.provenance import RESEARCH_USE
 
 
 def test_every_vertebra_sacrum_and_coccyx_have_a_colour_of_their_own() -> None:

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from siil.provenance import RESEARCH_USE
 from siil.report.figures import FIGURES, NAMES, _landmarks
 from siil.report.results import Results
+from siil.run.provenance import RESEARCH_USE
 
 DECLARED = (
     *("comparison", "dice_box", "per_vertebra", "confusion", "ceiling", "overlays", "worst_cases", "training_curves"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 
-from siil.provenance import RESEARCH_USE
 from siil.report.cells import NONE, Table
 from siil.report.formats import escape, to_csv, to_latex, to_markdown
+from siil.run.provenance import RESEARCH_USE
 
 TABLE = Table("t", "A title", ("Model", "Dice (0-1)"), (("no_gru", "0.9 ± 0.1"), ("a|b", "50 % & more")), ("A note.",))
 

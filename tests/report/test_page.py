@@ -3,11 +3,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from siil.provenance import RESEARCH_USE
 from siil.report.content import build_page, table_block
 from siil.report.page import Page, render_page
 from siil.report.results import Results
 from siil.report.viewer import asset
+from siil.run.provenance import RESEARCH_USE
 
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000064000000320802000000")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from siil.anatomy import BY_NAME, indices_to_codes
-from siil.grid import Grid, Volume
 from siil.inference.centreline import find_centreline
 from siil.inference.enumeration import span
 from siil.inference.vertebrae import measure
-from siil.provenance import RESEARCH_USE
 from siil.report.preview import preview, write_preview
+from siil.run.provenance import RESEARCH_USE
+from siil.scan.grid import Grid, Volume
 from tests.inference import spines
 
 

@@ -9,7 +9,7 @@ from siil.anatomy import BY_NAME
 from siil.config import resolve
 from siil.errors import DatasetError
 from siil.report.results import Results, read_results
-from siil.volume import Grid, Volume, write_volume
+from siil.scan.volume import Grid, Volume, write_volume
 from tests.report.synthetic import MODELS, SHAPE, Tree
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from siil.anatomy import BY_NAME, CLASSES
-from siil.provenance import RESEARCH_USE
 from siil.report.style import blank, nothing_to_show, save, styled, vertebra_colour, vertebra_map
+from siil.run.provenance import RESEARCH_USE
 
 
 @styled

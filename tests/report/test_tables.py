@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from siil.config.schema.report import Report
 from siil.report.cells import NONE, Table
 from siil.report.tables import (
     NAMES,
@@ -15,7 +16,6 @@ from siil.report.tables import (
     per_region,
     per_vertebra,
 )
-from siil.schema.report import Report
 from tests.report.rows_by_hand import again, history, scans, vertebrae
 
 SETTINGS = Report(bootstrap=1000, confidence=0.95, seed=0, viewer_cases=0)

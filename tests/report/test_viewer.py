@@ -7,9 +7,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from siil.provenance import RESEARCH_USE
 from siil.report.viewer import HU_STEP, asset, render, viewer_page, viewer_scan
-from siil.volume import Grid, Volume
+from siil.run.provenance import RESEARCH_USE
+from siil.scan.volume import Grid, Volume
 
 OBLIQUE = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from siil import config as configuration
-from siil.pipeline import BY_NAME
+from siil.run.pipeline import BY_NAME
 from siil.stages.fetch import fetch
 from siil.stages.index import index
 

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from siil import files
-from siil.cases import Case, write_cases
 from siil.config import partial
+from siil.datasets.cases import Case, write_cases
 from siil.errors import DatasetError
 from siil.metrics import rows
 from siil.metrics.case import score_case
+from siil.run import files
 from siil.stages.aggregate import aggregate
 
 FOLDS = {0: ("a1", "a2"), 1: ("b",)}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from siil import config as configuration
-from siil import volume
 from siil.errors import DatasetError
+from siil.scan import volume
 from siil.stages.check import check
 from tests import scans
 from tests.datasets import trees

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from siil import files
 from siil.anatomy import BY_NAME
 from siil.config import partial
 from siil.errors import DatasetError, InputError
-from siil.grid import Grid, Volume
 from siil.metrics import rows
-from siil.preprocess import Geometry, undo_labels
+from siil.run import files
+from siil.scan.grid import Grid, Volume
+from siil.scan.preprocess import Geometry, undo_labels
+from siil.scan.volume import write_volume
 from siil.stages.evaluate import evaluate
-from siil.volume import write_volume
 
 SOURCE = Grid((24, 16, 16), (1.0, 1.0, 1.0))
 WORKING = Grid((13, 8, 8), (2.0, 2.0, 2.0), (0.5, 0.5, 0.5))

@@ -4,8 +4,8 @@ import pytest
 
 from siil import config as configuration
 from siil.errors import DatasetError
-from siil.pipeline import BY_NAME
 from siil.report.figures import FIGURES
+from siil.run.pipeline import BY_NAME
 from siil.stages.figures import figures
 from tests.report.synthetic import MODELS, Tree, make_results
 

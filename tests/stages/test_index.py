@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 
 from siil import config as configuration
-from siil import folds
-from siil.cases import read_cases
-from siil.datasets import manifest
+from siil.config.schema.dataset import Split
+from siil.datasets import folds, manifest
+from siil.datasets.cases import read_cases
 from siil.errors import ConfigError, DatasetError
-from siil.files import sha256
-from siil.schema.dataset import Split
+from siil.run.files import sha256
 from siil.stages.index import index
 from tests import scans
 from tests.datasets import trees

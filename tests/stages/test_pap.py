@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from siil import config as configuration
-from siil import volume
 from siil.errors import InputError
+from siil.scan import volume
+from siil.scan.volume import Grid
 from siil.stages.pap import pap
-from siil.volume import Grid
 from tests import scans
 
 CONFIG = configuration.partial({"dataset": {"pap": scans.PAP.model_dump()}})

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from siil import config, volume
+from siil import config
 from siil.errors import InputError, WeightsError
-from siil.files import sha256
-from siil.grid import Grid, Volume
+from siil.run.files import sha256
+from siil.scan import volume
+from siil.scan.grid import Grid, Volume
 from siil.stages import predict as stage
 from tests.stages.test_test import CONFIG, reading, spine, weights
 

@@ -12,8 +12,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from siil import volume
 from siil.anatomy import BY_NAME
+from siil.scan import volume
 from tests.inference.test_dicom_seg import change, make_series
 from tests.stages.test_predict import KINDS, names_in, right, run
 from tests.stages.test_test import reading, spine, weights

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from siil.provenance import PACKAGE
+from siil.run.provenance import PACKAGE
 from tests.stages.test_predict import scan
 from tests.stages.test_test import weights
 

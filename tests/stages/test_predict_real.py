@@ -14,10 +14,10 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 from torch import Tensor, nn
 
-from siil import volume
 from siil.anatomy import BY_NAME, CLASSES
-from siil.dicom import read_series
 from siil.model.weights import load_network
+from siil.scan import volume
+from siil.scan.dicom import read_series
 from tests.stages.test_predict import KINDS, names_in, run
 from tests.stages.test_test import weights
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from siil import config as configuration
-from siil import volume
 from siil.errors import DatasetError
-from siil.geometry import Geometry
-from siil.preprocess import undo_labels
+from siil.scan import volume
+from siil.scan.geometry import Geometry
+from siil.scan.preprocess import undo_labels
 from siil.stages.preprocess import preprocess
 from tests import scans
 

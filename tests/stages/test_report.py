@@ -4,7 +4,7 @@ import pytest
 
 from siil import config as configuration
 from siil.errors import DatasetError
-from siil.pipeline import BY_NAME
+from siil.run.pipeline import BY_NAME
 from siil.stages.report import report
 from tests.report.synthetic import MODELS, Tree, make_results
 

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 from siil import config as configuration
-from siil import labelmaps
 from siil.anatomy import BY_NAME
+from siil.datasets import labelmaps
 from siil.errors import ConfigError, DatasetError, InputError
-from siil.provenance import PACKAGE
+from siil.run.provenance import PACKAGE
 from siil.stages.score import SECTIONS, score
 from tests import scans
 

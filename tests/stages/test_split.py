@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 from siil import config as configuration
-from siil import folds
-from siil.cases import write_cases
+from siil.datasets import folds
+from siil.datasets.cases import write_cases
 from siil.stages.split import split
 from tests import scans
-from tests.test_cases import case
+from tests.datasets.test_cases import case
 
 
 def test_every_fold_gets_its_three_lists_and_the_same_ones_again(tmp_path):

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from siil import files
 from siil.config import partial
 from siil.errors import DatasetError
 from siil.metrics import rows
-from siil.provenance import RESEARCH_USE
 from siil.report.tables import NAMES
+from siil.run import files
+from siil.run.provenance import RESEARCH_USE
 from siil.stages.tables import tables
 from tests.report.rows_by_hand import history, scans, vertebrae
 

@@ -10,13 +10,16 @@ import pandas as pd
 import pytest
 import torch
 
-from siil import config, files, volume
+from siil import config
 from siil.anatomy import indices_to_codes
 from siil.errors import InputError, SiilError
-from siil.grid import Grid, Volume
 from siil.model.build import build_network
 from siil.model.weights import Weights, load_network, save_weights
-from siil.preprocess import preprocess
+from siil.run import files
+from siil.scan import volume
+from siil.scan.grid import Grid, Volume
+from siil.scan.labels import labels_present
+from siil.scan.preprocess import preprocess
 from siil.stages import test as stage  # the name alone would be collected
 from tests.inference import spines
 from tests.training.test_validation import Reader
@@ -87,7 +90,7 @@ def test_every_file_of_a_case_is_written(case, weights, tmp_path):
     for kind in ("work", "raw"):
         work = volume.read_mask(tmp_path / f"out/sub-1_{kind}.nii.gz")
         assert work.grid.shape == volume.read_grid(image).shape
-        assert volume.labels_present(work.array) == {19, 20, 21, 22}
+        assert labels_present(work.array) == {19, 20, 21, 22}
     with np.load(tmp_path / "out/sub-1_core.npz") as core:
         assert core["localisation"].shape == (27, work.grid.shape[0])
         assert len(core["embeddings"]) == len(core["classes"])

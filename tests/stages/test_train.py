@@ -13,11 +13,11 @@ from siil import config as configuration
 from siil.anatomy import indices_to_codes
 from siil.config import Config
 from siil.errors import ConfigError, DatasetError, WeightsError
-from siil.grid import Grid, Volume
-from siil.pipeline import BY_NAME
+from siil.run.pipeline import BY_NAME
+from siil.scan.grid import Grid, Volume
+from siil.scan.volume import write_volume
 from siil.stages.train import train
 from siil.training.patches import Batches
-from siil.volume import write_volume
 from tests.training.doubles import spine_case
 
 

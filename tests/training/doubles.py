@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from siil.schema.training import Augment, Train
+from siil.config.schema.training import Augment, Train
 from siil.training.case_store import CaseArrays, make_case
 from siil.training.patches import Batches
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from siil import config as configuration
-from siil import processes
+from siil.run import processes
 from siil.stages import train as stage
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from siil.errors import DatasetError
+from siil.scan.volume import Grid, Volume, write_volume
 from siil.training.case_store import CaseStore, make_case
 from siil.training.seed import Stream, generator
-from siil.volume import Grid, Volume, write_volume
 
 
 def write_case(folder: Path, name: str, *, pap_shape: tuple[int, int, int] | None = None) -> None:

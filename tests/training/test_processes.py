@@ -16,8 +16,8 @@ import torch
 
 from siil import config as configuration
 from siil.errors import ConfigError
-from siil.pipeline import BY_NAME
-from siil.provenance import PACKAGE
+from siil.run.pipeline import BY_NAME
+from siil.run.provenance import PACKAGE
 from tests.stages.test_train import data  # noqa: F401 - a fixture
 from tests.training.doubles import make_batches
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from siil.config import partial, resolve, sections
 from siil.metrics.case import score_case
-from siil.pipeline import BY_NAME
+from siil.run.pipeline import BY_NAME
 from siil.training.case_store import make_case
 from siil.training.validation import Validator, sums_of_case
 from tests.training.doubles import CLASSES, PATCH, spine_case

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import ClassVar, TextIO
 
-from siil.provenance import PACKAGE
+from siil.run.provenance import PACKAGE
 
 ROOT = PACKAGE.parent
 SMALLEST = Path(__file__).parent / "smallest"

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from siil.pipeline import VERBS
+from siil.run.pipeline import VERBS
 from tests.test_envs import ENVS, PYPI_OF_CONDA, environment, family
 from tests.workflow.checkout import ROOT, Checkout
 from tests.workflow.conda_stand_in import lay_out

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 import yaml
 
-from siil import layers
-from siil.pipeline import VERBS
+from siil.config import layers
+from siil.run.pipeline import VERBS
 from tests.workflow.checkout import ROOT, Checkout
 from tests.workflow.test_scripts import load
 

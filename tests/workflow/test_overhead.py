@@ -56,6 +56,6 @@ def test_a_log_in_which_nothing_ran_is_refused(folder):
 
 
 def test_every_step_has_its_run_record(folder):
-    from siil.pipeline import VERBS
+    from siil.run.pipeline import VERBS
 
     assert set(load("overhead").RECORDS) == set(VERBS)

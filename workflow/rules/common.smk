@@ -24,11 +24,11 @@ if (
     runpy.run_path(str(ROOT / "scripts" / "unlock.py"))["unlock"](Path.cwd())
 
 from siil import config as configuration
-from siil import layers
+from siil.config import layers
 from siil.datasets.layout import CASE
 from siil.errors import SiilError
-from siil.pipeline import BY_NAME
-from siil.provenance import code_digest
+from siil.run.pipeline import BY_NAME
+from siil.run.provenance import code_digest
 
 EXPERIMENT = str(config.get("experiment") or layers.default_experiment())
 OVERRIDES = {key: value for key, value in config.items() if key != "experiment"}
@@ -90,7 +90,7 @@ def own_files(wildcards):
 
 @functools.cache
 def read_cases(path, mtime_ns):
-    from siil.cases import read_cases
+    from siil.datasets.cases import read_cases
 
     return {case.case: case for case in read_cases(Path(path))}
 
@@ -123,7 +123,7 @@ def listed(fold, part):
 @functools.cache
 def planned():
     """The lists that `split` will write, by fold and part."""
-    from siil import folds
+    from siil.datasets import folds
 
     settings, rare = CONFIG.dataset.split, CONFIG.dataset.pap.rare
     made = folds.make_folds(list(cases().values()), settings=settings, rare=rare)

@@ -1,0 +1,60 @@
+"""`inference`: sliding window, whole-scan decoding, and what is reported per vertebra."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from siil.config.schema.base import Section
+
+
+class Decode(Section):
+    """Explicit-duration Viterbi along the centreline (method.md, section 12)."""
+
+    enabled: bool = Field(description="false: the label of a voxel is the network's arg max")
+    evidence_weight: float = Field(gt=0, description="weight of log evidence, nats per nat and mm of centreline")
+    duration_weight: float = Field(ge=0, description="weight of the log probability of a duration, nats per nat")
+    duration_sigma: float = Field(gt=0, description="standard deviation of a duration over its anatomical mean")
+    scale_sigma: float = Field(gt=0, description="standard deviation of the log of a patient's size over the average")
+    disc_weight: float = Field(ge=0, description="a change of label in a complete gap between bodies gains this, nats")
+    distance_mm: float = Field(gt=0, description="a voxel loses 1 nat per this distance from a label's interval, mm")
+    prior_t13: float = Field(le=0, description="log prior of a T13, nats")
+    prior_l6: float = Field(le=0, description="log prior of an L6, nats; twice for one that the border cuts")
+    prior_no_t12: float = Field(le=0, description="log prior of a missing T12, nats")
+    prior_outside: float = Field(
+        le=0, description="log prior that O_R misses the spine above a first label other than C1 or below one above L5"
+    )
+    uncertain_margin: float = Field(ge=0, description="runner-up closer than this: enumeration uncertain, nats")
+    uncertain_below: int = Field(
+        ge=0, description="fewer well-visible vertebrae than this: too few to tell names by, enumeration uncertain"
+    )
+    uncertain_unusual: bool = Field(
+        description="an answer with T13 or L6 or without T12 is always uncertain: one person in ten or twenty has it"
+    )
+    uncertain_renamed: float = Field(
+        ge=0, le=1, description="more than this share of the vertebrae named otherwise by the network alone: uncertain"
+    )
+    confidence_slope: float = Field(
+        gt=0,
+        description="of the curve from the decoding's log odds of a name to those that are reported",
+    )
+    confidence_offset: float = Field(description="of the same curve; slope 1 and offset 0 report the decoding's own")
+
+
+class Inference(Section):
+    """From a working-grid volume to labels."""
+
+    overlap: float = Field(ge=0, lt=1, description="share of a window covered by the next one")
+    blending: Literal["gaussian", "hann"] = Field(description="weights of a window's voxels")
+    batch_size: int = Field(ge=1, description="windows per forward pass")
+    localise: bool = Field(description="compute only windows in which a first look, side by side, sees spine")
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
+        description="Lightning Fabric's name; bf16-mixed becomes 32-true on CPUs without AVX-512"
+    )
+    spine_threshold: float = Field(ge=0.1, lt=1, description="O_R above: spine")
+    flip: bool = Field(description="test-time front-back and up-down flips; off, they do not pay")
+    min_volume_mm3: float = Field(
+        ge=0, description="smaller vertebrae are dropped, and pieces of a cut one that are smaller than half of it, mm3"
+    )
+    decode: Decode

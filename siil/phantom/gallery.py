@@ -1,0 +1,128 @@
+"""A page of phantoms next to real CT, for docs/phantoms.md: `python -m siil.phantom.gallery OUTPUT.png`.
+
+Real scans come from the folder that $SIIL_REAL_DATA names (any `*/ct.nii.gz`, see CONTRIBUTING.md); without it the page
+holds phantoms alone. Not a stage: the page is made when the phantoms change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siil.anatomy import BY_CODE
+from siil.config.schema.phantom import FieldOfView, PhantomRecipe
+from siil.phantom.render import sample
+from siil.run import files
+from siil.run.provenance import RESEARCH_USE
+
+WINDOW_HU = (-250, 650)
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One scan on the page: HU and mask (Z, Y, X) in LPS, spacing (Z, Y, X) in mm."""
+
+    title: str
+    hu: np.ndarray
+    mask: np.ndarray
+    spacing_mm: tuple[float, float, float]
+
+
+def phantom_panel(seed: int, field: FieldOfView, lateral_mm: float) -> Panel:
+    """A phantom at 1 x 1 x 1.5 mm."""
+    recipe = PhantomRecipe(
+        patients=1,
+        first_seed=seed,
+        second_series=0,
+        fields_of_view={field: 1},
+        spacing_xy_mm=(1.0, 1.0),
+        spacing_z_mm=(1.5, 1.5),
+        lateral_fov_mm=(lateral_mm, lateral_mm),
+        rare_anatomy=0.3,
+        scoliosis=0.2,
+        fracture=0.2,
+        contrast=0.5,
+        variety=None,
+    )
+    scan = sample(seed, recipe)
+    return Panel(f"phantom, seed {seed}: {field}", scan.hu, scan.mask, scan.view.spacing_mm)
+
+
+def real_panels(folder: Path) -> list[Panel]:
+    """Every real scan of `folder` that lies there as ct.nii.gz with msk.nii.gz."""
+    import nibabel as nib
+
+    panels = []
+    for path in sorted(folder.glob("*/ct.nii.gz")):
+        scan = nib.as_closest_canonical(nib.load(path))
+        mask = nib.as_closest_canonical(nib.load(path.with_name("msk.nii.gz")))
+        x, y, z = (float(v) for v in scan.header.get_zooms()[:3])
+        hu, codes = (np.asarray(image.dataobj).T[:, ::-1, ::-1] for image in (scan, mask))
+        panels.append(Panel(f"real CT: {path.parent.name}", hu, np.rint(codes).astype(np.uint8), (z, y, x)))
+    return panels
+
+
+def draw(panels: Sequence[Panel], output: Path) -> None:
+    """Write the page as PNG: per scan a sagittal, coronal and axial slice through the vertebrae, and the mask."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    columns = 2
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(8 * columns, 3.2 * rows), facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    grid: Any = figure.subplots(rows, 4 * columns, squeeze=False)
+    for axes in grid.ravel():
+        axes.set_axis_off()
+    for n, panel in enumerate(panels):
+        _draw_panel(grid[n // columns, 4 * (n % columns) : 4 * (n % columns) + 4], panel)
+    figure.suptitle(f"Phantoms and real CT, window {WINDOW_HU[0]} to {WINDOW_HU[1]} HU. {RESEARCH_USE}", fontsize=11)
+    with files.atomic(output) as temporary:
+        figure.savefig(temporary, dpi=90)
+
+
+def _draw_panel(axes: Any, panel: Panel) -> None:
+    z, y, x = (round(float(v)) for v in np.argwhere(panel.mask > 0).mean(axis=0))
+    sz, sy, sx = panel.spacing_mm
+    grey = {"cmap": "gray", "vmin": WINDOW_HU[0], "vmax": WINDOW_HU[1], "interpolation": "bilinear"}
+    front = round(y - 12 / sy)
+    axes[0].imshow(panel.hu[::-1, :, x], aspect=sz / sy, **grey)
+    axes[1].imshow(panel.hu[::-1, front, :], aspect=sz / sx, **grey)
+    axes[2].imshow(panel.hu[z], aspect=sy / sx, **grey)
+    axes[3].imshow(_coloured(panel.mask[::-1, :, x]), aspect=sz / sy, interpolation="nearest")
+    axes[0].set_title(panel.title, fontsize=8, loc="left")
+
+
+def _coloured(mask: np.ndarray) -> np.ndarray:
+    table = np.zeros((256, 3), np.uint8)
+    for code, vertebra in BY_CODE.items():
+        table[code] = vertebra.colour
+    return table[mask]
+
+
+def main() -> None:
+    """Draw the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("output", type=Path)
+    output = parser.parse_args().output
+    chosen: list[tuple[int, FieldOfView, float]] = [
+        (20, "cervical", 180.0),
+        (22, "chest", 330.0),
+        (22, "chest", 180.0),
+        (11, "lumbar", 160.0),
+        (33, "abdomen", 360.0),
+        (10, "whole", 360.0),
+    ]
+    panels = [phantom_panel(*choice) for choice in chosen]
+    named = os.environ.get("SIIL_REAL_DATA", "")
+    draw([*panels, *(real_panels(Path(named)) if named else [])], output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""Which labels a mask holds, and how many voxels of each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def label_counts(labels: np.ndarray) -> np.ndarray:
+    """[256] int64: voxels of each label of a uint8 array (Z, Y, X), plane by plane: no wider copy of the whole."""
+    counts = np.zeros(256, np.int64)
+    for plane in labels:
+        counts += np.bincount(plane.ravel(), minlength=256)
+    return counts
+
+
+def labels_present(labels: np.ndarray) -> set[int]:
+    """Labels above 0 in a uint8 array (Z, Y, X)."""
+    return {int(label) for label in np.flatnonzero(label_counts(labels)) if label > 0}

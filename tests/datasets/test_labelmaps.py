@@ -1,0 +1,140 @@
+"""Label maps of other tools: their codes, and which file is which case."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from siil.anatomy import BY_NAME, SACRUM_CODE
+from siil.datasets import labelmaps
+from siil.errors import ConfigError, DatasetError, InputError
+from tests import scans
+
+
+def code(name: str) -> int:
+    return BY_NAME[name].code
+
+
+@pytest.mark.parametrize(
+    ("tool", "labels"),
+    [
+        ("verse", {1: "C1", 19: "T12", 25: "L6", 28: "T13"}),
+        ("totalsegmentator", {27: "L5", 31: "L1", 32: "T12", 43: "T1", 44: "C7", 50: "C1"}),
+        ("spineps", {1: "C1", 24: "L5", 28: "T13", 220: "L1", 228: "T13"}),
+        ("nnunet", {1: "C1", 25: "L6", 26: "T13"}),
+    ],
+)
+def test_the_labels_of_a_tool_are_the_vertebrae_that_it_means(tool, labels):
+    table = labelmaps.table(tool)
+    assert {label: table[label] for label in labels} == {label: code(name) for label, name in labels.items()}
+    assert table[0] == 0
+
+
+def test_what_is_no_vertebra_is_background():
+    assert [labelmaps.table("totalsegmentator")[label] for label in (1, 24, 51, 117)] == [0] * 4  # organs
+    assert labelmaps.table("totalsegmentator")[25] == labelmaps.table("totalsegmentator")[26] == SACRUM_CODE
+    assert [labelmaps.table("spineps")[label] for label in (40, 101, 124)] == [0] * 3  # ribs, discs
+
+
+def test_every_vertebra_has_one_label_in_each_table():
+    for tool, missing in {"verse": 0, "totalsegmentator": 2, "spineps": 0, "nnunet": 0}.items():  # no T13 and L6 there
+        codes = {c for c in labelmaps.table(tool).values() if c and c not in (26, 27)}
+        assert len(codes) == 26 - missing
+
+
+def test_a_dataset_json_gives_the_labels_by_name_in_both_of_its_versions(tmp_path):
+    path = tmp_path / "dataset.json"
+    path.write_text(json.dumps({"labels": {"background": 0, "L5": 1, "L4": 2, "sacrum": 3}}))
+    assert labelmaps.table(str(path)) == {0: 0, 1: code("L5"), 2: code("L4"), 3: 0}
+    path.write_text(json.dumps({"labels": {"0": "background", "1": "L5"}}))
+    assert labelmaps.table(str(path)) == {0: 0, 1: code("L5")}
+    path.write_text(json.dumps({"labels": {"background": 0, "vertebra": 1}}))
+    with pytest.raises(ConfigError, match="names C1 to L6"):
+        labelmaps.table(str(path))
+    with pytest.raises(ConfigError, match="expected one of verse, totalsegmentator, spineps, nnunet or"):
+        labelmaps.table("totalseg")
+
+
+def save(path, labels, dtype=np.uint8):
+    array = np.zeros((12, 14, 16), dtype)
+    for place, label in enumerate(labels):
+        array[place + 1, 2:5, 2:5] = label
+    return scans.save(path, array)
+
+
+def test_a_map_is_read_in_verse_codes_whatever_its_type(tmp_path):
+    for dtype in (np.uint8, np.int16, np.float64):
+        path = save(tmp_path / "a.nii.gz", [5, 27, 50], dtype)  # stomach is 6, gallbladder 5
+        found = labelmaps.read([path], labelmaps.table("totalsegmentator"))
+        assert found.array.dtype == np.uint8
+        assert sorted(np.unique(found.array)) == [0, code("C1"), code("L5")]
+
+
+def test_a_label_that_the_table_does_not_hold_is_refused(tmp_path):
+    path = save(tmp_path / "a.nii.gz", [27, 50])
+    with pytest.raises(InputError, match=r"a\.nii\.gz: expected labels of the table .* got \[50\]; name the tool"):
+        labelmaps.read([path], labelmaps.table("verse"))
+    with pytest.raises(InputError, match=r"got -1000 to 0"):
+        labelmaps.read([save(tmp_path / "ct.nii.gz", [-1000], np.int16)], labelmaps.table("verse"))
+    with pytest.raises(InputError, match="fractions"):
+        labelmaps.read([save(tmp_path / "f.nii.gz", [7.5], np.float32)], labelmaps.table("verse"))
+
+
+def test_one_file_per_structure_becomes_one_map(tmp_path):
+    for name in ("vertebrae_L5", "vertebrae_T12", "spleen", "vertebrae_S1"):
+        save(tmp_path / f"p1/segmentations/{name}.nii.gz", [1] if name != "vertebrae_T12" else [0, 1])
+    found = labelmaps.find(tmp_path)
+    assert list(found) == ["p1"]
+    assert [path.name for path in found["p1"]] == ["vertebrae_L5.nii.gz", "vertebrae_T12.nii.gz"]
+    array = labelmaps.read(found["p1"], labelmaps.table("totalsegmentator")).array
+    assert sorted(np.unique(array)) == [0, code("T12"), code("L5")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "derivatives/sub-a/sub-a_dir-ax_seg-vert_msk",
+        "derivatives_seg/sub-a_dir-ax_mod-ct_seg-vert_msk",
+        "sub-a_dir-ax_ct_seg",
+        "sub-a_dir-ax_ct",
+        "sub-a_dir-ax_seg",
+        "sub-a_dir-ax_0000",
+        "sub-a_dir-ax",
+    ],
+)
+def test_the_names_of_the_tools_lead_to_the_case(tmp_path, name):
+    save(tmp_path / f"{name}.nii.gz", [1])
+    assert list(labelmaps.find(tmp_path)) == ["sub-a_dir-ax"]
+
+
+def test_images_sub_region_maps_and_our_own_side_products_are_passed_over(tmp_path):
+    kept = save(tmp_path / "derivatives/sub-a/sub-a_seg-vert_msk.nii.gz", [1])
+    for name in ("rawdata/sub-a/sub-a_ct", "derivatives/sub-a/sub-a_seg-subreg_msk", "sub-a_work", "sub-a_raw",
+                 "sub-a_mod-ct_seg-spine_msk", "img/sub-a", ".tmp/sub-a"):  # fmt: skip
+        save(tmp_path / f"{name}.nii.gz", [1])
+    assert labelmaps.find(tmp_path) == {"sub-a": (kept,)}
+
+
+def test_the_scan_beside_its_map_is_not_taken_for_one(tmp_path):
+    save(tmp_path / "a_ct.nii.gz", [1])
+    kept = save(tmp_path / "a_seg.nii.gz", [1])
+    assert labelmaps.find(tmp_path) == {"a": (kept,)}
+
+
+def test_dotted_names_are_as_in_case_ids(tmp_path):
+    save(tmp_path / "labels/COLONOG/1.3.6.1.4.1.9328.50.4.0001_seg.nii.gz", [1])
+    assert list(labelmaps.find(tmp_path)) == ["1_3_6_1_4_1_9328_50_4_0001"]
+
+
+def test_two_maps_of_a_case_an_empty_and_a_missing_folder_are_refused(tmp_path):
+    save(tmp_path / "a_seg.nii.gz", [1])
+    save(tmp_path / "a.nii.gz", [1])
+    with pytest.raises(DatasetError, match="expected one label map of a, got"):
+        labelmaps.find(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match="got none"):
+        labelmaps.find(tmp_path / "empty")
+    with pytest.raises(DatasetError, match="got nothing"):
+        labelmaps.find(tmp_path / "no")

@@ -10,6 +10,7 @@ Schemes:
     official: the release's own split; one fold.
     lists: the source's training.txt and testing.txt; one fold. With one of them, the cases that it does not name are
         the other; without any, patients are dealt as in kfold and `validation_fraction` of them are the testing list.
+With `train_only` sources, all this holds for the cases of the others; theirs are in every training list.
 """
 
 from __future__ import annotations
@@ -49,13 +50,18 @@ def make_folds(cases: Sequence[Case], *, settings: Split, rare: Sequence[str]) -
         DatasetError: too few patients, a case without a split, an empty list, or a patient in two lists.
     """
     ordered = sorted(cases, key=lambda case: case.case)
+    always = [case for case in ordered if case.source in settings.train_only]
+    ordered = [case for case in ordered if case.source not in settings.train_only]
     if settings.scheme == "kfold":
         made = _kfold(ordered, settings, rare)
     else:
         single = {"official": _official, "lists": _lists}[settings.scheme]
         made = [single(ordered, settings, rare)]
+    made = [
+        _fold_ids([*fold.training, *(case.case for case in always)], fold.validation, fold.testing) for fold in made
+    ]
     for number, fold in enumerate(made):
-        check(fold, ordered, name=f"fold {number}")
+        check(fold, [*ordered, *always], name=f"fold {number}")
     return made
 
 
@@ -82,6 +88,18 @@ def write_fold(folder: Path, fold: Fold) -> None:
     """Write training.txt, validation.txt and testing.txt, a case id a line."""
     for which in LISTS:
         files.write_text(folder / f"{which}.txt", "".join(f"{case}\n" for case in getattr(fold, which)))
+
+
+def write_sources(path: Path, cases: Iterable[Case], fold: Fold) -> None:
+    """Write which source each training case comes from: a table with the columns case and source."""
+    source = {case.case: case.source for case in cases}
+    files.write_text(path, "case\tsource\n" + "".join(f"{case}\t{source[case]}\n" for case in fold.training))
+
+
+def read_sources(path: Path) -> dict[str, str]:
+    """Case -> source, of the training cases of a fold. Raises DatasetError when the table is missing."""
+    rows = [line.split("\t") for line in read_list(path)[1:]]
+    return dict(rows)
 
 
 def read_list(path: Path) -> tuple[str, ...]:
@@ -161,8 +179,11 @@ def _with_validation(
 
 
 def _fold(training: Iterable[Case], validation: Iterable[Case], testing: Iterable[Case]) -> Fold:
-    lists = (tuple(sorted(case.case for case in group)) for group in (training, validation, testing))
-    return Fold(*lists)
+    return _fold_ids(*([case.case for case in group] for group in (training, validation, testing)))
+
+
+def _fold_ids(*lists: Iterable[str]) -> Fold:
+    return Fold(*(tuple(sorted(ids)) for ids in lists))
 
 
 def _deal(cases: Sequence[Case], shares: Sequence[float], rare: Sequence[str], seed: int) -> list[list[Case]]:

@@ -22,7 +22,7 @@ def split(
     config: Config,
     cases: Annotated[Path, typer.Option(help="cases.tsv of the dataset")],
     output: Annotated[
-        Path, typer.Option(help="folder of the folds; gets {k}/training.txt, validation.txt, testing.txt")
+        Path, typer.Option(help="folder of the folds; gets {k}/training.txt, validation.txt, testing.txt, sources.tsv")
     ],
 ) -> None:
     """Split the cases of a dataset into folds: by patient, balanced by rare vertebrae, fixed by a seed.
@@ -33,9 +33,11 @@ def split(
     used = {"dataset": {"split": json.loads(settings.model_dump_json()), "pap": {"rare": list(rare)}}}
     run = provenance.run_path(output / "0" / "training.txt")
     with provenance.record(run, stage="split", config=used, inputs=[cases], seed=settings.seed):
-        made = folds.make_folds(read_cases(cases), settings=settings, rare=rare)
+        table = read_cases(cases)
+        made = folds.make_folds(table, settings=settings, rare=rare)
         for number, fold in enumerate(made):
             folds.write_fold(output / str(number), fold)
+            folds.write_sources(output / str(number) / "sources.tsv", table, fold)
     for number, fold in enumerate(made):
         sizes = [len(getattr(fold, which)) for which in folds.LISTS]
         log.info("fold %d: %d training, %d validation, %d testing", number, *sizes)

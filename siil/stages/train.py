@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +13,8 @@ import typer
 
 from siil import config as configuration
 from siil.config import Config
-from siil.datasets.folds import read_list
-from siil.errors import DatasetError
+from siil.datasets.folds import read_list, read_sources
+from siil.errors import ConfigError, DatasetError
 from siil.run import files, processes, provenance
 from siil.run.pipeline import BY_NAME
 
@@ -32,7 +32,7 @@ def train(
     *,
     config: Config,
     data: Annotated[Path, typer.Option(help="dataset folder with img/, msk/ and pap/")],
-    lists: Annotated[Path, typer.Option(help="fold folder with training.txt and validation.txt")],
+    lists: Annotated[Path, typer.Option(help="fold folder with training.txt, validation.txt and sources.tsv")],
     output: Annotated[Path, typer.Option(help="folder for weights.safetensors, history.tsv and run.json")],
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     memory_gb: Annotated[float, typer.Option(help="memory for cases kept between two draws, GB")] = 8.0,
@@ -62,8 +62,21 @@ def train(
         store = CaseStore(data, memory_bytes=round(memory_gb * 1e9))
         cases = (*names["training"], *names["validation"])
         entry["inputs"] = store.digests(cases) | {str(path): files.sha256(path) for path in start}
-        digest = _digest({"names": names} | {key: entry[key] for key in ("config", "code", "inputs")})
-        progress = _fit(config, fabric=fabric, network=network, store=store, names=names, output=output, digest=digest)
+        sources = read_sources(lists / "sources.tsv")
+        check_shares(settings, [sources.get(case, "") for case in names["training"]])
+        digest = _digest(
+            {"names": names, "sources": sources} | {key: entry[key] for key in ("config", "code", "inputs")}
+        )
+        progress = _fit(
+            config,
+            fabric=fabric,
+            network=network,
+            store=store,
+            names=names,
+            sources=sources,
+            output=output,
+            digest=digest,
+        )
         entry["device"], entry["peak_memory_mb"] = device_name(fabric), peak_memory_mb(fabric)
         precision = usable_precision(settings.precision, fabric.device.type)
         entry |= facts(progress, network, precision=precision)
@@ -84,6 +97,19 @@ def read_names(lists: Path) -> Names:
     return names
 
 
+def check_shares(settings: Train, sources: Collection[str]) -> None:
+    """Raise ConfigError where a share names a source that has no training case. sources: those of the cases."""
+    from siil.training.schedule import rounds_of
+
+    for number, one in enumerate(rounds_of(settings)):
+        for source in one.shares:
+            if source not in sources:
+                raise ConfigError(
+                    f"train.shares: source {source} of round {number} has no training case in this fold; there are "
+                    f"{', '.join(sorted(set(sources)))}"
+                )
+
+
 def facts(progress: Progress, network: Network, *, precision: str) -> dict[str, Any]:
     """What the run record says beyond configuration, code and inputs."""
     return {
@@ -99,7 +125,15 @@ def facts(progress: Progress, network: Network, *, precision: str) -> dict[str, 
 
 
 def _fit(
-    config: Config, *, fabric: Fabric, network: Network, store: CaseStore, names: Names, output: Path, digest: str
+    config: Config,
+    *,
+    fabric: Fabric,
+    network: Network,
+    store: CaseStore,
+    names: Names,
+    sources: Mapping[str, str],
+    output: Path,
+    digest: str,
 ) -> Progress:
     """Build everything that the loop wants from the configuration, and run it."""
     from siil.inference.device import usable_precision
@@ -126,6 +160,7 @@ def _fit(
         precision=usable_precision(settings.precision, fabric.device.type),
         **common,
     )
+    schedule = Schedule(settings, steps_per_epoch(settings, cases=len(names["training"])))
     return fit(
         fabric=fabric,
         network=network,
@@ -133,12 +168,14 @@ def _fit(
         batches=Batches(
             names=names["training"],
             settings=settings,
+            sources=sources,
+            shares=schedule.shares,
             rank=fabric.global_rank,
             world=fabric.world_size,
             pin=fabric.device.type == "cuda",
             **common,
         ),
-        schedule=Schedule(settings, steps_per_epoch(settings, cases=len(names["training"]))),
+        schedule=schedule,
         checkpoint=Checkpoint(output / "last.ckpt", digest, settings.checkpoint_every_steps),
         history=History(output if fabric.is_global_zero else None),
         validate=validator if names["validation"] else None,

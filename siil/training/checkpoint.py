@@ -24,7 +24,7 @@ from siil.run import files
 from siil.training.fabric import Fabric
 
 log = logging.getLogger(__name__)
-FORMAT: Final = 1
+FORMAT: Final = 2
 _UNREADABLE: Final = (OSError, RuntimeError, ValueError, KeyError, EOFError, TypeError, pickle.UnpicklingError)
 
 
@@ -94,7 +94,9 @@ class Checkpoint:
         """Is a write due after `done` finished steps (besides those at the end of an epoch)?"""
         return done % self.every_steps == 0
 
-    def save(self, progress: Progress, *, fabric: Fabric, network: nn.Module, optimizer: Optimizer) -> None:
+    def save(
+        self, progress: Progress, *, fabric: Fabric, network: nn.Module, optimizer: Optimizer, mean: nn.Module | None
+    ) -> None:
         """Write the file from the first process; the others wait."""
         if fabric.is_global_zero:
             state = {
@@ -103,6 +105,7 @@ class Checkpoint:
                 "progress": progress.values(),
                 "network": network.state_dict(),
                 "optimizer": optimizer.state_dict(),
+                "mean": None if mean is None else mean.state_dict(),
                 "precision": fabric.strategy.precision.state_dict(),
                 "rng": torch.get_rng_state(),
                 "rng_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
@@ -111,14 +114,17 @@ class Checkpoint:
                 _write(temporary, state)
         fabric.barrier()
 
-    def resume(self, *, fabric: Fabric, network: nn.Module, optimizer: Optimizer) -> Progress:
-        """Put a matching file's state into network, optimiser and generators; else start from nothing."""
+    def resume(self, *, fabric: Fabric, network: nn.Module, optimizer: Optimizer, mean: nn.Module | None) -> Progress:
+        """Put a matching file's state into network, its running mean, optimiser and generators; else start from
+        nothing."""
         with fabric.rank_zero_first():  # the first process sets a stale file aside, the others find none
             state = self._read()
         if state is None:
             return Progress()
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
+        if mean is not None:
+            mean.load_state_dict(state["mean"])
         fabric.strategy.precision.load_state_dict(state["precision"])
         torch.set_rng_state(state["rng"])
         if state["rng_cuda"] and torch.cuda.device_count() == len(state["rng_cuda"]):

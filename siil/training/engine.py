@@ -9,10 +9,11 @@ order of some sums is not fixed). The best weights are chosen by `validate` on v
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from siil.config.schema.training import Train
 from siil.run.progress import track
@@ -74,7 +75,8 @@ def fit(
     objective = Objective(network, loss)
     adamw = make_optimizer(network, settings)
     model, optimizer = fabric.setup(objective, adamw)
-    progress = checkpoint.resume(fabric=fabric, network=network, optimizer=adamw)
+    mean = average(network, settings)
+    progress = checkpoint.resume(fabric=fabric, network=network, optimizer=adamw, mean=mean)
     history.start(progress.history)
     ledger = Ledger()
     stop = progress.step if progress.stopped else schedule.steps
@@ -94,6 +96,8 @@ def fit(
         optimizer.zero_grad(set_to_none=True)
         if phase is not Phase.ENCODER:
             network.remember(objective.output)
+        if mean is not None:
+            mean.update_parameters(network)
         ledger.write(step, cases=batch.cases, terms=terms, norm=norm)
         progress.advance()
         ends, saves = schedule.ends_epoch(progress.step), checkpoint.due(progress.step)
@@ -102,13 +106,27 @@ def fit(
         if ends:
             add_losses(progress, fabric=fabric, schedule=schedule, history=history)
             if validate is not None and schedule.validates(progress.step):
-                judge(progress, network=network, schedule=schedule, history=history, validate=validate)
+                judge(progress, network=answering(network, mean), schedule=schedule, history=history, validate=validate)
         if ends or saves:
-            checkpoint.save(progress, fabric=fabric, network=network, optimizer=adamw)
+            checkpoint.save(progress, fabric=fabric, network=network, optimizer=adamw, mean=mean)
         if progress.stopped:
             break
     history.close()
+    if mean is not None:
+        network.load_state_dict(mean.module.state_dict())
     return progress
+
+
+def answering(network: Network, mean: AveragedModel | None) -> Network:
+    """The network that counts: the one in training, or its running mean."""
+    return network if mean is None else cast("Network", mean.module)
+
+
+def average(network: nn.Module, settings: Train) -> AveragedModel | None:
+    """The running mean of the weights (Polyak and Juditsky, 1992) where one is asked for, with the last buffers."""
+    if not settings.average:
+        return None
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
 
 
 def add_losses(progress: Progress, *, fabric: Fabric, schedule: Schedule, history: History) -> None:
@@ -123,10 +141,13 @@ def add_losses(progress: Progress, *, fabric: Fabric, schedule: Schedule, histor
 
 
 def judge(progress: Progress, *, network: Network, schedule: Schedule, history: History, validate: Validate) -> None:
-    """Validate; the scores become a row of the history, and the weights are kept unless earlier ones were better."""
+    """Validate; the scores become a row of the history, and the weights are kept unless earlier ones of the last round
+    were better."""
     scores = validate(network)
     progress.history.append(row("validation", progress=progress, schedule=schedule, values=scores))
     history.add(progress.history)
+    if not schedule.decides(progress.step):
+        return
     progress.judge(scores["dice"], network=network, epoch=progress.history[-1]["epoch"])
     patience = schedule.settings.patience
     progress.stopped = patience is not None and progress.unimproved >= patience

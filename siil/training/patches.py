@@ -9,9 +9,9 @@ Arrays are (Z, Y, X) on the working grid; images in HU until `normalise`, labels
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -39,8 +39,9 @@ class Batch:
 class Batches:
     """Step n's batch, a pure function of (seed, n). With several processes each makes its share of the samples.
 
-    cases: store or mapping from id to arrays. names: the training cases. rank, world: this process and their number.
-    pin: batches in page-locked memory, from which a GPU copies while it computes.
+    cases: store or mapping from id to arrays. names: the training cases. sources: case -> its source. shares: of
+    a step, what share of its patches each source has; none where every case counts equally. rank, world: this process
+    and their number. pin: batches in page-locked memory, from which a GPU copies while it computes.
     """
 
     cases: CaseStore | dict[str, CaseArrays]
@@ -49,6 +50,8 @@ class Batches:
     patch_vox: tuple[int, int, int]
     spacing_mm: float
     window_hu: tuple[float, float]
+    sources: Mapping[str, str] = field(default_factory=dict)
+    shares: Callable[[int], Mapping[str, float]] = lambda step: {}
     rank: int = 0
     world: int = 1
     pin: bool = False
@@ -61,7 +64,8 @@ class Batches:
             )
 
     def draw(self, step: int) -> Batch:
-        """The batch of a step: every case comes once in `len(names)` samples, in an order drawn for each such pass."""
+        """The batch of a step. Where every case counts equally, it comes once in `len(names)` samples, in an order
+        drawn for each such pass; with shares a source is drawn for each sample, and one of its cases."""
         size = self.settings.batch_size
         samples = [self._sample(step, number) for number in range(self.rank, size, self.world)]
         image = torch.from_numpy(np.stack([image for image, _, _ in samples])[:, None])
@@ -88,9 +92,7 @@ class Batches:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _sample(self, step: int, number: int) -> tuple[np.ndarray, np.ndarray, str]:
-        seed, count = self.settings.seed, len(self.names)
-        turn, place = divmod(step * self.settings.batch_size + number, count)
-        name = self.names[generator(seed, Stream.ORDER, turn).permutation(count)[place]]
+        seed, name = self.settings.seed, self._name(step, number)
         case = self.cases[name]
         centre = case.draw_centre(generator(seed, Stream.CENTRE, step, number))
         change = augment.draw_augmentation(
@@ -113,6 +115,16 @@ class Batches:
             probability=self.settings.augment.shorten,
         )
         return image, labels, name
+
+    def _name(self, step: int, number: int) -> str:
+        seed, count = self.settings.seed, len(self.names)
+        if shares := self.shares(step):
+            random = generator(seed, Stream.SOURCE, step, number)
+            weights = np.array(list(shares.values()), float)
+            source = list(shares)[random.choice(len(weights), p=weights / weights.sum())]
+            return str(random.choice([name for name in self.names if self.sources[name] == source]))
+        turn, place = divmod(step * self.settings.batch_size + number, count)
+        return self.names[generator(seed, Stream.ORDER, turn).permutation(count)[place]]
 
 
 def cut(

@@ -21,6 +21,7 @@ class Stream(IntEnum):
     PROTOTYPES = 4
     APPEARANCE = 5
     SHORTEN = 6
+    SOURCE = 7
 
 
 def generator(seed: int, stream: Stream, *counters: int) -> np.random.Generator:

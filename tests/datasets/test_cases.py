@@ -10,10 +10,24 @@ from siil.datasets.cases import Case, read_cases, write_cases
 from siil.errors import DatasetError
 
 
-def case(name: str, *, patient: str = "", split: str = "", labels: str = "L1 L2 L3") -> Case:
+def case(name: str, *, patient: str = "", split: str = "", labels: str = "L1 L2 L3", source: str = "s") -> Case:
     """A row with what the tests of splits look at."""
     return Case(
-        name, patient or name, "s", "", split, f"{name}_ct.nii.gz", "m", "", "LPS", "3 3 3", "9 9 9", labels, "", "", ""
+        name,
+        patient or name,
+        source,
+        "",
+        split,
+        f"{name}_ct.nii.gz",
+        "m",
+        "",
+        "LPS",
+        "3 3 3",
+        "9 9 9",
+        labels,
+        "",
+        "",
+        "",
     )
 
 

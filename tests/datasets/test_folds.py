@@ -153,3 +153,14 @@ def test_lists_come_back_from_files_with_windows_line_ends(tmp_path):
     assert folds.read_fold(tmp_path) == fold
     with pytest.raises(DatasetError, match="run the split step"):
         folds.read_list(tmp_path / "no.txt")
+
+
+def test_train_only_sources_are_in_every_training_list_and_the_others_are_dealt():
+    cases = [case(f"p{number}") for number in range(6)] + [case("own1", source="own"), case("own2", source="own")]
+    settings = KFOLD.model_copy(update={"train_only": ("own",)})
+    made = folds.make_folds(cases, settings=settings, rare=())
+    plain = folds.make_folds(cases[:6], settings=KFOLD, rare=())
+    for fold, without in zip(made, plain, strict=True):
+        assert fold.testing == without.testing
+        assert fold.validation == without.validation
+        assert fold.training == tuple(sorted((*without.training, "own1", "own2")))

@@ -21,3 +21,14 @@ def test_every_fold_gets_its_three_lists_and_the_same_ones_again(tmp_path):
     assert sorted(made[0].testing + made[1].testing) == [f"p{number}" for number in range(8)]
     assert made == [folds.read_fold(tmp_path / "two" / str(number)) for number in range(2)]
     assert json.loads((tmp_path / "one/0/training.run.json").read_text())["seed"] == 0
+
+
+def test_every_fold_says_which_source_its_training_cases_come_from(tmp_path):
+    cases = [case(f"p{number}") for number in range(6)] + [case(f"q{number}", source="own") for number in range(2)]
+    write_cases(tmp_path / "cases.tsv", cases)
+    settings = scans.KFOLD.model_dump() | {"train_only": ["own"]}
+    config = configuration.partial({"dataset": {"split": settings, "pap": {"rare": ["T13", "L6"]}}})
+    split(config=config, cases=tmp_path / "cases.tsv", output=tmp_path)
+    sources = folds.read_sources(tmp_path / "0" / "sources.tsv")
+    assert tuple(sources) == folds.read_fold(tmp_path / "0").training
+    assert {name: source for name, source in sources.items() if source == "own"} == {"q0": "own", "q1": "own"}

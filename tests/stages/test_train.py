@@ -49,6 +49,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lists.mkdir(parents=True)
     (lists / "training.txt").write_text("a\nb\n")
     (lists / "validation.txt").write_text("c\n")
+    (lists / "sources.tsv").write_text("case\tsource\na\tone\nb\ttwo\n")
     return folder
 
 
@@ -193,6 +194,7 @@ def test_init_weights_of_another_size_name_what_differs(data: Path, trained: Pat
 def lists_of(folder: Path, training: str, validation: str) -> Path:
     (folder / "training.txt").write_text(training)
     (folder / "validation.txt").write_text(validation)
+    (folder / "sources.tsv").write_text("case\tsource\n" + "".join(f"{case}\tone\n" for case in training.split()))
     return folder
 
 
@@ -228,3 +230,35 @@ def test_a_device_that_is_not_there_is_one_line(data: Path, tmp_path: Path, devi
         pytest.skip("there is a GPU")
     with pytest.raises(ConfigError, match=message):
         train(config=make_config(), data=data, lists=data / "folds" / "0", output=tmp_path, device=device)
+
+
+def test_a_share_of_a_source_without_a_training_case_is_one_line(data: Path, tmp_path: Path) -> None:
+    config = make_config(shares={"one": 0.5, "three": 0.5})
+    with pytest.raises(ConfigError, match=r"train.shares: source three of round 0 has no training case.*one, two"):
+        train(config=config, data=data, lists=data / "folds" / "0", output=tmp_path, device="cpu")
+
+
+def test_rounds_shares_and_a_running_mean_train_and_go_on_after_a_death(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds = [
+        {"epochs": 1, "learning_rate": 0.01, "shares": {"one": 1.0}},
+        {"epochs": 1, "learning_rate": 0.005, "shares": {"one": 0.2, "two": 0.8}},
+    ]
+    options: dict[str, Any] = {"config": make_config(rounds=rounds, average=0.9), "data": data, "device": "cpu"}
+    options["lists"] = data / "folds" / "0"
+    train(**options, output=tmp_path / "whole")
+    draw = Batches.draw
+
+    def dies(self: Batches, step: int):
+        if step == 4:
+            raise KeyboardInterrupt
+        return draw(self, step)
+
+    monkeypatch.setattr(Batches, "draw", dies)
+    with pytest.raises(KeyboardInterrupt):
+        train(**options, output=tmp_path / "killed")
+    monkeypatch.undo()
+    train(**options, output=tmp_path / "killed")
+    made = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "killed")]
+    assert made[0] == made[1]

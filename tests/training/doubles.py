@@ -22,6 +22,9 @@ def make_settings(**changes: Any) -> Train:
     values: dict[str, Any] = {
         "seed": 3,
         "epochs": 3,
+        "rounds": [],
+        "shares": {},
+        "average": 0,
         "steps_per_epoch": 4,
         "batch_size": 2,
         "encoder_epochs": 0.5,

@@ -15,7 +15,7 @@ from tests.training.doubles import TinyNetwork
 def parts():
     network = TinyNetwork()
     optimizer = torch.optim.AdamW(network.parameters())
-    return {"fabric": Fabric(accelerator="cpu", devices=1), "network": network, "optimizer": optimizer}
+    return {"fabric": Fabric(accelerator="cpu", devices=1), "network": network, "optimizer": optimizer, "mean": None}
 
 
 def test_the_file_holds_tensors_and_plain_values_only(tmp_path: Path, parts) -> None:

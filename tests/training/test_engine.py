@@ -11,7 +11,7 @@ from torch import Tensor
 
 from siil.errors import TrainingError
 from siil.training.checkpoint import Checkpoint, Progress
-from siil.training.engine import fit
+from siil.training.engine import average, fit
 from siil.training.history import COLUMNS, History
 from siil.training.patches import Batches
 from siil.training.schedule import Schedule
@@ -256,3 +256,47 @@ def test_one_case_is_learnt_by_heart(tmp_path: Path) -> None:
 
     train(tmp_path, batches=batches, loss=loss)
     assert sum(seen[-5:]) < 0.2 * sum(seen[:5])
+
+
+def test_the_running_mean_of_the_weights_is_validated_and_kept(tmp_path: Path) -> None:
+    """A mean that keeps 0.75 of itself, over three steps of a network that is moved by hand."""
+    settings = make_batches(average=0.75).settings
+    network = TinyNetwork()
+    mean = average(network, settings)
+    for value in (1.0, 2.0, 4.0):
+        for parameter in network.parameters():
+            parameter.data.fill_(value)
+        network.memory.fill_(value)
+        mean.update_parameters(network)
+    assert mean.module.decoder.weight.unique().tolist() == [0.75 * (0.75 * 1 + 0.25 * 2) + 0.25 * 4]
+    assert mean.module.memory.unique().tolist() == [4.0]  # buffers are the last ones
+    seen = []
+
+    def validate(network: TinyNetwork) -> dict[str, float]:
+        seen.append(network.decoder.weight.detach().clone())
+        return {"dice": 0.5, "binary_dice": 0.0, "id_rate": 0.0}
+
+    plain, _ = train(tmp_path / "plain")
+    trained, progress = train(tmp_path / "mean", batches=make_batches(average=0.75), validate=validate)
+    assert torch.equal(progress.best_weights["decoder.weight"], seen[-1])
+    assert torch.equal(trained.decoder.weight, seen[-1])
+    assert not torch.equal(trained.decoder.weight, plain.decoder.weight)
+
+
+@pytest.mark.parametrize("step", [3, 8])
+def test_a_resumed_training_with_a_running_mean_ends_like_an_uninterrupted_one(tmp_path: Path, step: int) -> None:
+    whole, _ = train(tmp_path / "whole", batches=make_batches(average=0.9))
+    killed = type("Killed", (KilledAt,), {"step": step})(**vars(make_batches(average=0.9)))
+    with pytest.raises(KilledError):
+        train(tmp_path / "killed", batches=killed)
+    resumed, _ = train(tmp_path / "killed", batches=make_batches(average=0.9), network=TinyNetwork(seed=5))
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_the_best_weights_are_of_the_last_round(tmp_path: Path) -> None:
+    rounds = [{"epochs": epochs, "learning_rate": 0.01, "shares": {}} for epochs in (1, 2)]
+    scores = iter([0.9, 0.6, 0.4])
+    validate = lambda network: {"dice": next(scores), "binary_dice": 0.0, "id_rate": 0.0}  # noqa: E731
+    _, progress = train(tmp_path, batches=make_batches(rounds=rounds), validate=validate)
+    assert (progress.best_epoch, progress.best_score) == (2, 0.6)

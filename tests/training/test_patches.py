@@ -153,3 +153,13 @@ def test_another_look_changes_images_and_no_label() -> None:
         assert torch.equal(before.labels, after.labels)
         assert not torch.equal(before.image, after.image)
         assert after.image.abs().max() <= 1
+
+
+def test_with_shares_a_source_has_its_share_of_the_patches_however_few_its_cases() -> None:
+    sources = {"a": "few", "b": "many", "c": "many"}
+    batches = replace(make_batches(), sources=sources, shares=lambda step: {"few": 3.0, "many": 1.0} if step else {})
+    drawn = [case for step in range(1, 201) for case in batches.draw(step).cases]
+    assert drawn.count("a") / len(drawn) == pytest.approx(0.75, abs=0.06)
+    assert drawn.count("b") / len(drawn) == pytest.approx(0.125, abs=0.05)
+    assert batches.draw(7).cases == batches.draw(7).cases
+    assert batches.draw(0).cases == make_batches().draw(0).cases

@@ -43,3 +43,34 @@ def test_an_epoch_is_two_patches_per_case_unless_configured() -> None:
     assert steps_per_epoch(make_settings(steps_per_epoch=None, batch_size=2), cases=7) == 7
     assert steps_per_epoch(make_settings(steps_per_epoch=None, batch_size=4), cases=7) == 4
     assert steps_per_epoch(make_settings(steps_per_epoch=100), cases=7) == 100
+
+
+def in_rounds() -> Schedule:
+    """Three epochs at 0.004, then two at 0.001, of ten steps each."""
+    rounds = [
+        {"epochs": 3, "learning_rate": 0.004, "shares": {}},
+        {"epochs": 2, "learning_rate": 0.001, "shares": {"a": 0.25, "b": 0.75}},
+    ]
+    settings = make_settings(rounds=rounds, epochs=99, learning_rate=9, schedule="cosine", validate_every_epochs=9)
+    return Schedule(settings, 10)
+
+
+def test_rounds_take_the_place_of_epochs_and_rate_and_each_begins_its_own_cosine() -> None:
+    schedule = in_rounds()
+    assert schedule.steps == 50
+    assert [schedule.round(step) for step in (0, 29, 30, 49)] == [0, 0, 1, 1]
+    assert schedule.learning_rate(0) == 0.004
+    assert schedule.learning_rate(15) == pytest.approx(0.002)
+    assert schedule.learning_rate(30) == 0.001
+    assert schedule.learning_rate(40) == pytest.approx(0.0005)
+
+
+def test_each_round_ends_with_a_validation_and_the_last_alone_decides() -> None:
+    schedule = in_rounds()
+    assert [done for done in range(1, 51) if schedule.validates(done)] == [30, 50]
+    assert [schedule.decides(done) for done in (10, 30, 31, 50)] == [False, False, True, True]
+
+
+def test_shares_are_those_of_the_round() -> None:
+    assert in_rounds().shares(29) == {}
+    assert in_rounds().shares(30) == {"a": 0.25, "b": 0.75}

@@ -105,9 +105,9 @@ checkpoint split:
         cases="data/{dataset}/cases.tsv",
     output:
         expand(
-            "data/{{dataset}}/folds/{fold}/{part}.txt",
+            "data/{{dataset}}/folds/{fold}/{name}",
             fold=range(CONFIG.dataset.split.folds),
-            part=["training", "validation", "testing"],
+            name=["training.txt", "validation.txt", "testing.txt", "sources.tsv"],
         ),
     log:
         "logs/{dataset}/split.log",

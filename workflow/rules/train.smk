@@ -5,7 +5,8 @@
 rule train:
     input:
         lists=expand(
-            f"{DATA}/folds/{{{{fold}}}}/{{part}}.txt", part=["training", "validation"]
+            f"{DATA}/folds/{{{{fold}}}}/{{name}}",
+            name=["training.txt", "validation.txt", "sources.tsv"],
         ),
         cases=of_training_cases(
             f"{DATA}/img/{{case}}.nii.gz",

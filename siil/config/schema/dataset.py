@@ -74,6 +74,9 @@ class Split(Section):
         description="kfold: seeded; official: the release's own; lists: training.txt and testing.txt of the source"
     )
     folds: int = Field(ge=1, description="number of folds of kfold; 1 for official and lists")
+    train_only: tuple[str, ...] = Field(
+        default=(), description="sources whose cases are in every training list, and in no other"
+    )
     validation_fraction: float = Field(
         gt=0, lt=1, description="share of the training patients held out to choose the best epoch"
     )

@@ -23,12 +23,27 @@ class Augment(Section):
     shorten: float = Field(ge=0, le=1, description="probability that a patch shows a scan that ends within it, a slab")
 
 
+class Round(Section):
+    """A part of a training that goes on from the one before, over other scans or at another rate."""
+
+    epochs: int = Field(ge=1, description="number of epochs")
+    learning_rate: float = Field(gt=0, description="where the round's schedule begins")
+    shares: dict[str, float] = Field(description="source -> share of the patches; empty: every case equally often")
+
+
 class Train(Section):
     """Training is counted in optimiser steps; an epoch is `steps_per_epoch` of them."""
 
     seed: int = Field(ge=0, description="seed of weights, patches and augmentation")
+    rounds: tuple[Round, ...] = Field(
+        description="rounds in a row, in place of the one that epochs, learning_rate and shares are; the best epoch is "
+        "one of the last round"
+    )
     epochs: int = Field(ge=1, description="number of epochs")
     steps_per_epoch: int | None = Field(description="null: two patches per case and epoch, as in the paper")
+    shares: dict[str, float] = Field(
+        description="source -> share of the patches, where sources should not count by their cases; empty: they do"
+    )
     batch_size: int = Field(ge=1, description="patches per step over all processes")
     encoder_epochs: float = Field(ge=0, description="phase 1 ends here: only EN and C are updated")
     teacher_epochs: float = Field(ge=0, description="phase 2 ends here: L comes from the ground truth until then")
@@ -37,6 +52,11 @@ class Train(Section):
     schedule: Literal["step", "cosine"] = Field(description="step: the paper's; cosine: for short budgets")
     decay: float = Field(gt=0, le=1, description="schedule step: factor")
     decay_every_epochs: float = Field(gt=0, description="schedule step: epochs between two factors")
+    average: float = Field(
+        ge=0,
+        lt=1,
+        description="share of the running mean of the weights kept at a step; the mean counts; 0: none",
+    )
     clip_norm: float | None = Field(description="largest norm of the gradient; null: none")
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
         description="Lightning Fabric's name; bf16-mixed becomes 32-true on CPUs without AVX-512"

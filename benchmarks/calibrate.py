@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder for reliability.png and .pdf")
     parser.add_argument("--wrong", choices=tuple(_COLUMNS), default="names")
     parser.add_argument("--tolerated", type=float, default=0.01, help="share of wrong scans among those not flagged")
-    parser.add_argument("--experiment", default="phantom_full", help="with whose inference.decode both were measured")
+    parser.add_argument("--experiment", default="pretrain", help="with whose inference.decode both were measured")
     options = parser.parse_args()
     try:
         decode = configuration.resolve(options.experiment).inference.decode

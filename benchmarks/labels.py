@@ -1,7 +1,7 @@
 # ruff: noqa: T201
 """Are the labels right? One table of phantoms and real scans, the network alone and after decoding, on both grids.
 
-    python -m benchmarks.labels --weights FILE --seeds 20000 20300 --output OUT      phantoms drawn anew
+    python -m benchmarks.labels --weights FILE --seeds 60000 60100 --recipe benchmarks/recipes/plain.yaml --output OUT
     python -m benchmarks.labels --weights FILE --data data/DATASET --real "$SIIL_REAL_DATA" --output OUT
     python -m benchmarks.labels --output OUT                                         the table again
 
@@ -28,6 +28,7 @@ from benchmarks.subjects import Loaded, Subject, of_dataset, of_folder, of_seeds
 from siil import config as configuration
 from siil.anatomy import BY_INDEX, codes_to_indices
 from siil.config import Config
+from siil.config.layers import merge, read
 from siil.config.schema.phantom import PhantomRecipe
 from siil.errors import DatasetError, SiilError
 from siil.inference.device import pick_device
@@ -100,10 +101,18 @@ def read_posterior(path: Path) -> Posterior:
         return Posterior(**{field.name: stored[field.name] for field in fields(Posterior)})
 
 
+def recipe(config: Config, differences: Path | None) -> PhantomRecipe | None:
+    """The recipe of the experiment's first source, if it is one of phantoms, with what a file says differently."""
+    found: PhantomRecipe | None = getattr(next(iter(config.dataset.sources.values())), "recipe", None)
+    if found is None or differences is None:
+        return found
+    return PhantomRecipe.model_validate(merge(found.model_dump(), read(differences)))
+
+
 class Reader:
     """Weights, settings, and the network's answers that are kept."""
 
-    def __init__(self, weights: Path, config: Config, kept: Path, device: str) -> None:
+    def __init__(self, weights: Path, config: Config, *, recipe: PhantomRecipe | None, kept: Path, device: str) -> None:
         network, self.about = load_network(weights)
         self.device = pick_device(device)
         self.network = network.to(self.device)
@@ -111,7 +120,7 @@ class Reader:
         trained = {"spacing_mm": self.about.spacing_mm, "window_hu": self.about.window_hu}
         self.preprocess = config.dataset.preprocess.model_copy(update=trained)
         self.kept = kept
-        self.recipe: PhantomRecipe | None = getattr(next(iter(config.dataset.sources.values())), "recipe", None)
+        self.recipe = recipe
         self.about_scans = {
             "weights": files.sha256(weights),
             "preprocess": self.preprocess.model_dump(mode="json"),
@@ -191,7 +200,8 @@ def main() -> None:
     """Measure, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, help="without them only the table is made")
-    parser.add_argument("--experiment", default="phantom_full", help="inference settings, and the recipe of --seeds")
+    parser.add_argument("--experiment", default="pretrain", help="inference settings, and the recipe of --seeds")
+    parser.add_argument("--recipe", type=Path, metavar="FILE", help="what differs in that recipe (benchmarks/recipes)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--data", type=Path, metavar="data/DATASET", help="preprocessed cases")
     parser.add_argument("--fold", type=int, default=0)
@@ -210,7 +220,13 @@ def main() -> None:
             config = configuration.resolve(
                 options.experiment, model="siil", overrides=configuration.parse_overrides(options.set)
             )
-            reader = Reader(options.weights, config, options.network or options.output / "network", options.device)
+            reader = Reader(
+                options.weights,
+                config,
+                recipe=recipe(config, options.recipe),
+                kept=options.network or options.output / "network",
+                device=options.device,
+            )
             about = {"inference": config.inference.model_dump(mode="json"), **reader.about_scans}
             _same(options.output / "measured.json", about, "scans of another recipe, weights or settings")
             run(_subjects(options, reader), reader, options.output, sheets=options.sheets)

@@ -91,9 +91,9 @@ def _taken() -> dict[str, range]:
     """The seeds of every phantom dataset of the configuration: a patient follows from its seed, whatever the recipe."""
     found = {}
     for path in sorted((CONFIG_DIR / "datasets").glob("*.yaml")):
-        for name, source in read(path)["dataset"]["sources"].items():
+        for source in read(path)["dataset"]["sources"].values():
             if recipe := source.get("recipe"):
-                found[name] = range(recipe["first_seed"], recipe["first_seed"] + recipe["patients"])
+                found[path.stem] = range(recipe["first_seed"], recipe["first_seed"] + recipe["patients"])
     return found
 
 

@@ -6,7 +6,6 @@ Equal weights give equal bytes: the metadata is one key (the order of several is
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,8 +23,8 @@ from siil.model.network import Network
 from siil.run import files
 
 FORMAT: Final = 1
-SHIPPED: Final = Path(__file__).parents[1] / "pretrained" / "phantom_full.safetensors"
-"""The weights that come with the package; docs/model-card.md says what they are and are not."""
+SHIPPED: Final = Path(__file__).parents[1] / "pretrained" / "phantom.safetensors"
+"""The weights that are used unless others are asked for; docs/model-card.md says what they are and are not."""
 _KEY: Final = "siil"
 _PICKLES: Final = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x1f\x8b")
 """How files of torch.save, pickle and gzip begin."""
@@ -85,27 +84,22 @@ def load_network(path: Path) -> tuple[Network, Weights]:
     return network.eval(), about
 
 
-def load_mean(paths: Sequence[Path]) -> tuple[Network, Weights]:
-    """As `load_network`, with the mean of the weights of several files that were trained alike. Its description, and
-    its tensors of integers, are the last file's.
+def weights_path(given: str | Path | None = None) -> Path:
+    """The weights file that `given` means: a path, the name of weights that come with the package (`phantom`), or, for
+    None, those that it uses itself.
 
-    Raises:
-        WeightsError: as `load_network`, or the files hold networks of other kinds, grids or windows.
+    Raises WeightsError when it is neither; it names those that there are.
     """
-    network, about = load_network(paths[-1])
-    state = network.state_dict()  # views of the network's own tensors
-    for path in paths[:-1]:
-        other, said = load_network(path)
-        for name in ("model", "patch_vox", "spacing_mm", "window_hu"):
-            if getattr(said, name) != getattr(about, name):
-                raise WeightsError(f"{path}: its {name} differs from that of {paths[-1]}; a mean needs the same")
-        for name, value in other.state_dict().items():
-            if value.is_floating_point():
-                state[name] += value
-    for value in state.values():
-        if value.is_floating_point():
-            value /= len(paths)
-    return network, about
+    if given is None:
+        return SHIPPED
+    path = Path(given)
+    if path.is_file() or path.name != str(given) or path.suffix:
+        return path
+    named = SHIPPED.with_name(f"{given}.safetensors")
+    if not named.is_file():
+        known = sorted(file.stem for file in SHIPPED.parent.glob("*.safetensors"))
+        raise WeightsError(f"weights {given}: no such file, and none of the package's, which are {', '.join(known)}")
+    return named
 
 
 def _read(path: Path) -> tuple[Weights, dict[str, Tensor]]:

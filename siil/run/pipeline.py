@@ -26,6 +26,7 @@ _INDEX: Final = (
     "dataset.exclude",
 )
 _TRAIN: Final = (
+    "experiment",  # stands in the weights file
     "dataset.preprocess.spacing_mm",
     "dataset.preprocess.window_hu",
     "patch",

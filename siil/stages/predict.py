@@ -35,7 +35,7 @@ def predict(
     config: Config,
     scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, folder, DICOM series or zip")],
     output: Annotated[Path, typer.Option(help="folder for the results; several scans get a folder each")],
-    weights: Annotated[Path | None, typer.Option(help="else $SIIL_WEIGHTS, else those of the package")] = None,
+    weights: Annotated[Path | None, typer.Option(help="file, or name (phantom); else $SIIL_WEIGHTS")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
 ) -> None:
     """Label and segment the vertebrae in CT scans. Research use only, not a medical device.
@@ -82,9 +82,9 @@ def predict(
 
 def _weights(given: Path | None) -> Path:
     """The file that was asked for, or the one that comes with the package (docs/model-card.md)."""
-    from siil.model.weights import SHIPPED
+    from siil.model.weights import weights_path
 
-    return given or Path(os.environ.get("SIIL_WEIGHTS", "") or SHIPPED)
+    return weights_path(given or os.environ.get("SIIL_WEIGHTS") or None)
 
 
 def _predict_one(

@@ -50,8 +50,7 @@ def train(
 
     settings, spacing_mm, patch_vox = config.train, config.dataset.preprocess.spacing_mm, config.patch.size_vox
     names = read_names(lists)
-    given = settings.init_weights or []
-    start = [Path(path) for path in ([given] if isinstance(given, str) else given)]
+    start = Path(settings.init_weights) if settings.init_weights else None
     values = configuration.sections(config, BY_NAME["train"].sections)
     first = processes.launched().first
     with provenance.record(output / "run.json", stage="train", config=values, seed=settings.seed, write=first) as entry:
@@ -61,7 +60,7 @@ def train(
         )
         store = CaseStore(data, memory_bytes=round(memory_gb * 1e9))
         cases = (*names["training"], *names["validation"])
-        entry["inputs"] = store.digests(cases) | {str(path): files.sha256(path) for path in start}
+        entry["inputs"] = store.digests(cases) | ({str(start): files.sha256(start)} if start else {})
         sources = read_sources(lists / "sources.tsv")
         check_shares(settings, [sources.get(case, "") for case in names["training"]])
         digest = _digest(
@@ -192,9 +191,10 @@ def _save(config: Config, network: Network, progress: Progress, *, path: Path, c
         patch_vox=config.patch.size_vox,
         spacing_mm=config.dataset.preprocess.spacing_mm,
         window_hu=config.dataset.preprocess.window_hu,
+        experiment=config.experiment,
         code=code,
     )
-    save_weights(path, network, about=about)
+    save_weights(path, network, about=about, half=config.train.half)
 
 
 def _digest(values: Mapping[str, Any]) -> str:

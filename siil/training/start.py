@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import torch
 from siil.config.schema.model import Model
 from siil.errors import WeightsError
 from siil.model.build import build_network
-from siil.model.weights import load_mean
+from siil.model.weights import load_network
 from siil.training.seed import Stream, integer
 
 if TYPE_CHECKING:
@@ -19,28 +18,26 @@ if TYPE_CHECKING:
 
 
 def start_network(
-    *, model: Model, patch_vox: tuple[int, int, int], spacing_mm: float, seed: int, weights: Sequence[Path] = ()
+    *, model: Model, patch_vox: tuple[int, int, int], spacing_mm: float, seed: int, weights: Path | None = None
 ) -> Network:
-    """A network of the configured sizes. `weights`: safetensors files whose parameters and memory, or the mean of
-    these, it takes over.
+    """A network of the configured sizes. `weights`: a safetensors file whose parameters and memory it takes over.
 
     Raises:
-        WeightsError: a file is missing, no weights file, or its network has other sizes.
+        WeightsError: the file is missing, no weights file, or its network has other sizes.
     """
     torch.manual_seed(integer(seed, Stream.WEIGHTS))
     network = build_network(model=model, patch_vox=patch_vox, spacing_mm=spacing_mm)
-    if not weights:
+    if weights is None:
         return network
-    for path in weights:
-        if not path.is_file():
-            raise WeightsError(f"train.init_weights {path}: no such file; give a weights.safetensors, or null")
-    found = load_mean(weights)[0].state_dict()
+    if not weights.is_file():
+        raise WeightsError(f"train.init_weights {weights}: no such file; give a weights.safetensors, or null")
+    found = load_network(weights)[0].state_dict()
     expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     for name in sorted(expected.keys() | found.keys()):
         shape = tuple(found[name].shape) if name in found else None
         if shape != expected.get(name):
             raise WeightsError(
-                f"train.init_weights {weights[-1]}: {name} is {shape} there and {expected.get(name)} here; fine-tuning "
+                f"train.init_weights {weights}: {name} is {shape} there and {expected.get(name)} here; fine-tuning "
                 "needs the model and patch sections that the weights were trained with"
             )
     network.load_state_dict(found)

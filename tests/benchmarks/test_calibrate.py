@@ -43,7 +43,7 @@ def test_values_are_printed_as_configuration_and_confirmed(sides, tmp_path, monk
 
 
 def test_what_was_flagged_for_another_reason_than_the_margin_is_flagged_at_every_margin(tmp_path) -> None:
-    decode = config.resolve("phantom_full").inference.decode
+    decode = config.resolve("pretrain").inference.decode
     above = decode.uncertain_margin + 1
     write(tmp_path, "few", {"L1": "L2", "L2": "L3"}, margin=above, flagged=True)
     write(tmp_path, "close", {"L1": "L2", "L2": "L3"}, margin=1.0, flagged=True)

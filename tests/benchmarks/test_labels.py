@@ -20,7 +20,7 @@ from siil.scan.grid import Grid, Volume
 from tests.stages.test_test import spine, weights
 from tests.training.test_validation import Reader
 
-CONFIG = config.resolve("phantom_full")
+CONFIG = config.resolve("pretrain")
 PREPROCESS = CONFIG.dataset.preprocess
 
 
@@ -47,7 +47,7 @@ def real(tmp_path: Path) -> Path:
 
 
 def measure(monkeypatch, *words: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["labels", "--experiment", "phantom_full", "--device", "cpu", *words])
+    monkeypatch.setattr(sys, "argv", ["labels", "--experiment", "pretrain", "--device", "cpu", *words])
     labels.main()
 
 
@@ -102,7 +102,7 @@ def test_scans_of_another_recipe_are_not_taken(monkeypatch, tmp_path, weights, r
     words = ("--weights", str(weights), "--real", str(real), "--output", str(tmp_path / "a"))
     measure(monkeypatch, *words)
     with pytest.raises(SystemExit, match=r"ERROR: .*network: holds answers of other weights, or of other scans"):
-        measure(monkeypatch, *words, "--experiment", "phantom_base")
+        measure(monkeypatch, *words, "--recipe", "benchmarks/recipes/plain.yaml")
 
 
 def test_answers_that_do_not_say_of_what_they_are_are_not_taken(monkeypatch, tmp_path, weights, real, calls):
@@ -131,13 +131,13 @@ def test_the_crop_of_a_real_scan_does_not_look_at_the_mask(tmp_path):
 def test_folders_without_a_scan_and_seeds_of_the_training_are_refused(tmp_path):
     with pytest.raises(DatasetError, match=r"expected folders with msk\.nii\.gz"):
         of_folder(tmp_path, PREPROCESS)
-    recipe = CONFIG.dataset.sources["phantom_full"].recipe
+    recipe = CONFIG.dataset.sources["phantoms"].recipe
     last = recipe.first_seed + recipe.patients - 1
-    with pytest.raises(DatasetError, match=f"seed {last} belongs to dataset phantom_full"):
+    with pytest.raises(DatasetError, match=f"seed {last} belongs to dataset pretrain"):
         of_seeds(recipe, range(last, last + 2), PREPROCESS)
     assert len(of_seeds(recipe, range(last + 1, last + 3), PREPROCESS)) == 2
-    with pytest.raises(DatasetError, match="seed 13000 belongs to dataset phantom_rare"):  # another recipe, one patient
-        of_seeds(recipe, range(13000, 13001), PREPROCESS)
+    with pytest.raises(DatasetError, match="seed 81000 belongs to dataset finetune"):  # another recipe, one patient
+        of_seeds(recipe, range(81000, 81001), PREPROCESS)
 
 
 def test_real_scans_bring_their_truth_onto_the_working_grid(real_data):
@@ -154,7 +154,7 @@ def test_real_scans_bring_their_truth_onto_the_working_grid(real_data):
 
 @pytest.mark.slow
 def test_a_phantom_drawn_anew_is_the_one_of_its_seed():
-    recipe = CONFIG.dataset.sources["phantom_full"].recipe
+    recipe = CONFIG.dataset.sources["phantoms"].recipe
     subjects = of_seeds(recipe, range(20003, 20004), PREPROCESS)
     assert [(subject.name, subject.field) for subject in subjects] == [("seed20003", "lumbar")]
     one, two = subjects[0].load(), subjects[0].load()

@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
+from siil.config import resolve
 from siil.config.schema.model import Model
 from siil.errors import WeightsError
 from siil.model.build import build_network
-from siil.model.weights import Weights, load_network, save_weights
+from siil.model.weights import SHIPPED, Weights, load_network, save_weights, weights_path
+from siil.run import files
 from tests.model.samples import PATCH, fill_memory, make_model
 
+ROOT = Path(__file__).parents[2]
 ABOUT = Weights(
     model=make_model(), patch_vox=PATCH, spacing_mm=3.0, window_hu=(-500.0, 1300.0), experiment="demo", code="abc"
 )
@@ -112,3 +116,26 @@ def test_a_description_that_is_not_ours(saved: Path, changes: dict[str, object],
     with pytest.raises(WeightsError, match=message) as caught:
         load_network(saved)
     assert "\n" not in str(caught.value)
+
+
+def test_the_shipped_weights_are_small_float16_and_named_by_their_card() -> None:
+    assert SHIPPED.stat().st_size <= 16_000_000
+    with safe_open(str(SHIPPED), framework="pt") as opened:
+        kinds = {opened.get_tensor(name).dtype for name in opened.keys()}  # noqa: SIM118
+    assert torch.float16 in kinds
+    assert torch.float32 not in kinds
+    network, about = load_network(SHIPPED)
+    assert about.model == resolve("pretrain", model="siil").model, "siil predict would build another network"
+    card = (ROOT / "docs" / "model-card.md").read_text(encoding="utf-8")
+    assert files.sha256(SHIPPED)[:16] in card
+    assert about.code[:12] in card
+    assert all(bool(torch.isfinite(value).all()) for value in network.state_dict().values())
+
+
+def test_weights_are_a_file_or_one_of_the_packages_names(tmp_path: Path) -> None:
+    assert weights_path() == SHIPPED
+    assert weights_path("phantom") == SHIPPED.with_name("phantom.safetensors")
+    assert weights_path("own.safetensors") == Path("own.safetensors")
+    assert weights_path(tmp_path / "phantom") == tmp_path / "phantom"
+    with pytest.raises(WeightsError, match=r"phantoms: no such file, and none of the package's, .*phantom"):
+        weights_path("phantoms")

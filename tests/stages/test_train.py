@@ -149,21 +149,15 @@ def test_fine_tuning_starts_from_the_given_weights(data: Path, trained: Path, tm
         assert torch.allclose(value, before.get_parameter(name), atol=1e-6), name
 
 
-def test_fine_tuning_starts_from_the_mean_of_several(data: Path, trained: Path, tmp_path: Path) -> None:
-    from siil.model.weights import load_network, save_weights
+def test_weights_are_of_half_the_size_where_that_is_asked_for(data: Path, trained: Path, tmp_path: Path) -> None:
+    from siil.model.weights import load_network
 
-    network, about = load_network(trained / "weights.safetensors")
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter += 0.5
-    save_weights(tmp_path / "other.safetensors", network, about=about)
-    both = [str(trained / "weights.safetensors"), str(tmp_path / "other.safetensors")]
-    run(data, tmp_path, init_weights=both, epochs=1, learning_rate=1e-9)
-    after = load_network(tmp_path / "weights.safetensors")[0]
-    for name, value in network.named_parameters():
-        assert torch.allclose(after.get_parameter(name), value - 0.25, atol=1e-5), name
-    said = json.loads((tmp_path / "run.json").read_text())["inputs"]
-    assert set(both) <= set(said)
+    run(data, tmp_path, half=True)
+    whole, half = (load_network(folder / "weights.safetensors") for folder in (trained, tmp_path))
+    assert half[1].experiment == "tiny"
+    assert (tmp_path / "weights.safetensors").stat().st_size < 0.6 * (trained / "weights.safetensors").stat().st_size
+    for name, value in whole[0].state_dict().items():
+        torch.testing.assert_close(half[0].state_dict()[name], value, rtol=1e-3, atol=1e-6)
 
 
 def test_init_weights_that_do_not_fit_are_one_line(data: Path, trained: Path, tmp_path: Path) -> None:
@@ -187,7 +181,7 @@ def test_init_weights_of_another_size_name_what_differs(data: Path, trained: Pat
             patch_vox=(16, 16, 16),
             spacing_mm=3.0,
             seed=0,
-            weights=[trained / "weights.safetensors"],
+            weights=trained / "weights.safetensors",
         )
 
 

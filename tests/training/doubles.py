@@ -41,6 +41,7 @@ def make_settings(**changes: Any) -> Train:
         "patience": None,
         "checkpoint_every_steps": 3,
         "init_weights": None,
+        "half": False,
         "augment": {
             "probability": 0.5,
             "scale": 0.1,

@@ -67,7 +67,6 @@ class Train(Section):
     validate_cases: int | None = Field(description="at most this many validation cases each time; null: all")
     patience: int | None = Field(description="stop after this many validations without a better score; null: never")
     checkpoint_every_steps: int = Field(ge=1, description="steps between two writes of last.ckpt")
-    init_weights: str | list[str] | None = Field(
-        description="safetensors file to start from (fine-tuning), or several, whose mean; null: from scratch"
-    )
+    init_weights: str | None = Field(description="safetensors file to start from (fine-tuning); null: from scratch")
+    half: bool = Field(description="weights.safetensors in float16, as weights that ship: half the size")
     augment: Augment

@@ -171,3 +171,22 @@ def test_tests_mirror_the_rooms(room):
 
 def test_no_module_is_named_after_nothing():
     assert [path.name for path in MODULES if path.stem in ("utils", "helpers", "misc", "common", "tools")] == []
+
+
+PROGRAMS = sorted(path for folder in ("benchmarks", "scripts") for path in (ROOT / folder).glob("*.*"))
+READERS = [
+    ROOT / "Makefile",
+    ROOT / "workflow" / "Snakefile",
+    *ROOT.glob("workflow/rules/*.smk"),
+    *ROOT.glob("docs/*.md"),
+]
+
+
+@pytest.mark.parametrize("path", [path for path in PROGRAMS if path.suffix != ".md"], ids=lambda path: path.name)
+def test_a_program_beside_the_package_says_which_question_it_answers_and_has_a_reader(path):
+    opening = path.read_text(encoding="utf-8").partition("\n\n")[0]
+    assert "?" in opening, f"{path} does not open with the question that it answers"
+    readers = [*READERS, ROOT / "benchmarks" / "README.md", *(other for other in PROGRAMS if other.suffix == ".sh")]
+    name = f"`{path.stem}`" if path.parent.name == "benchmarks" else path.name
+    read = [reader for reader in readers if reader != path and name in reader.read_text(encoding="utf-8")]
+    assert read, f"nothing reads {path}: name it where it is used, or delete it"

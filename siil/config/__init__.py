@@ -2,8 +2,8 @@
 
 Lives here: the schema of every section (schema/), the names of all keys, the files and their layers, resolution, where
 each value comes from, the reference.
-Comes in: everyone who wants a value, by the names below or by a section's class. Goes out: to siil.errors, and to
-siil.run.files where it writes its reference.
+Comes in: everyone who wants a value, by the names below or by a section's class. Goes out: to run, where it writes its
+reference.
 """
 
 from siil.config.configuration import Config, known_keys, run_name, runs, split_run, validate

@@ -14,13 +14,11 @@ from collections.abc import Iterable, Mapping
 from pydantic.fields import FieldInfo
 
 from siil.config.schema.base import Section
-from siil.config.schema.dataset import Ctspine1kSource, CustomSource, PhantomSource, VerseSource
+from siil.config.schema.dataset import Source
 
 SOURCES: Mapping[str, type[Section]] = {
-    "phantom": PhantomSource,
-    "verse": VerseSource,
-    "ctspine1k": Ctspine1kSource,
-    "custom": CustomSource,
+    typing.get_args(source.model_fields["kind"].annotation)[0]: source
+    for source in typing.get_args(typing.get_args(Source)[0])
 }
 """Kind of a source -> its section."""
 

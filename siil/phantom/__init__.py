@@ -1,9 +1,9 @@
 """Synthetic CT scans of the spine, drawn from a seed, written in VerSe's release layout.
 
 anatomy.py draws a patient from the morphometry, view.py a scan of it; render.py turns both into HU, mask, centroids and
-truth; layout.py writes them. Everything is a function of the seed alone. numpy and scipy only.
+truth; layout.py writes them. Lives here: all of that. Everything is a function of the seed alone. numpy and scipy only.
 
-Comes in: datasets and the benchmarks. Goes out: to scan, config's schema and run.
+Comes in: stages (fetch) and the benchmarks. Goes out: to scan, config's schema and run.
 """
 
 from siil.phantom.anatomy import Anatomy, draw_anatomy

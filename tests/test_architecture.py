@@ -224,6 +224,23 @@ def test_a_page_names_no_file_and_no_program_that_is_not_there(page):
     paths = [path for name in named for path in _each(name)] + [f"{name.replace('.', '/')}.py" for name in modules]
     real = [path for path in paths if "NAME" not in path and "{" not in path]
     assert [path for path in real if not any((folder / path).exists() for folder in FOLDERS)] == []
+    dotted = re.findall(r"`siil\.((?:\w+\.)*\w+)`", "\n".join(lines))
+    assert [name for name in dotted if not _is_code(name)] == []
+
+
+def _is_code(name: str) -> bool:
+    """Is the dotted name below siil a room, a module, or what a module defines or imports by name?"""
+    place, words = PACKAGE, name.split(".")
+    while words and (place / words[0]).is_dir():
+        place /= words.pop(0)
+    if not words:
+        return True
+    module = place / f"{words[0]}.py"
+    text = (module if module.is_file() else place / "__init__.py").read_text(encoding="utf-8")
+    rest = words[1:] if module.is_file() else words
+    return all(
+        re.search(rf"^\s*(?:def|class) {word}\b|^{word}\b|import .*\b{word}\b", text, flags=re.M) for word in rest
+    )
 
 
 def _each(name: str) -> list[str]:

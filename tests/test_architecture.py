@@ -168,6 +168,8 @@ def test_every_room_says_who_lives_there_and_who_may_come_in(room):
     before, _, rest = said.partition("Comes in: ")
     comes_in, _, goes_out = rest.partition("Goes out: ")
     assert "Lives here: " in before
+    inside = {path.stem for path in (PACKAGE / room).glob("*.py")} - {"__init__"}
+    assert {name for name in inside if not re.search(rf"\b{name}\b", before)} == set(), "a module is not introduced"
     assert goes_out
     guests = {place for place in (*ROOMS, *DOORS) if room in _rooms_used_by(place)}
     if "everyone" not in comes_in:

@@ -1,5 +1,7 @@
-"""From cases to weights: patches drawn from pap, their augmentation, and the loop on one screen (engine.py).
+"""From cases to weights: engine holds the loop, on one screen.
 
-Lives here: everything that happens between a list of cases and a file of weights.
+Lives here: what the loop is given (case_store, patches, augment, appearance), where it starts and goes on (start,
+checkpoint, seed), what a step is (schedule, optimizer), where it runs (device, fabric), what it leaves (ledger,
+history), and validation.
 Comes in: stages. Goes out: to inference and metrics (validation), model, scan, config and run.
 """

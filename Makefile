@@ -45,7 +45,7 @@ dag: $(READY)
 	@snakemake --rulegraph mermaid-js --quiet all --config experiment=$(EXPERIMENT)
 
 schema: $(READY)
-	@python -m siil.keys && python scripts/captions.py && python scripts/dvc_stages.py
+	@python -m siil.config.keys && python scripts/captions.py && python scripts/dvc_stages.py
 
 restore: $(READY)
 	@dvc checkout && dvc status -q && snakemake --touch --forceall --cores 1

@@ -1,5 +1,5 @@
 # ruff: noqa: T201
-"""Fit how sure the decoding may call itself: the margin of `uncertain`, and the curve of the confidences.
+"""How sure may the decoding call itself? Fits the margin of `uncertain` and the curve of the confidences.
 
     python -m benchmarks.calibrate --fit OUT_A --confirm OUT_B --output OUT
 

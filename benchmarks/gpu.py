@@ -1,5 +1,5 @@
 # ruff: noqa: T201
-"""Time, memory and arithmetic rate of a training step on a GPU, as one table.
+"""What does a training step cost on a GPU, in each way of computing? Time, memory, arithmetic rate, as one table.
 
     python -m benchmarks.gpu --output table.md
 

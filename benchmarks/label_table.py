@@ -1,4 +1,4 @@
-"""From the rows of single scans to a row per scan and to the table of benchmarks/labels.py. Frames in, frames out.
+"""In how many scans is every label right? From rows of benchmarks/labels.py to a row per scan and to its table.
 
 `all right`: every vertebra of the truth found under its name, and no other (siil.metrics.case). `names right`: no
 vertebra that was found is called by the name of another, and at least one is right: a sliver at the border that is

@@ -1,5 +1,5 @@
 # ruff: noqa: T201
-"""CPU time of the metrics of one scan: in boxes with k-d trees (siil.metrics), or whole arrays with distance maps.
+"""What does scoring a scan cost, in boxes with k-d trees (siil.metrics) and on whole arrays with distance maps?
 
     python -m benchmarks.metrics                            small, seconds
     python -m benchmarks.metrics --size 300 512 512 --plain 2

@@ -1,5 +1,5 @@
 # ruff: noqa: T201
-"""Time of a training step of every model of an experiment, side by side: how many epochs each has in the same time.
+"""How many epochs has each model of an experiment in the same time? A training step of all, side by side.
 
     python -m benchmarks.models --experiment ablation
 

@@ -1,4 +1,4 @@
-"""nnU-Net v2 on one scan, from file to label map: its own planner, default network (random weights) and predictor.
+"""How long does nnU-Net v2 take on one scan? Its own planner, default network (random weights) and predictor.
 
     ENVIRONMENT/bin/python benchmarks/nnunet.py SCAN.nii.gz OUTPUT_FOLDER SPACING_MM [--windows 4] [--no-mirroring]
 

@@ -1,5 +1,5 @@
 # ruff: noqa: T201
-"""One chest-abdomen CT from file to label map: `siil predict`, time of every part, memory, growth with the scan.
+"""How long does a chest-abdomen CT take from file to label map, where, and how much memory? `siil predict` by parts.
 
     python -m benchmarks.predict --weights results/demo/train/siil/fold0/weights.safetensors
     python -m benchmarks.predict --weights FILE --slices 500 --set inference.localise=false

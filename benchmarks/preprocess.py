@@ -1,5 +1,5 @@
 # ruff: noqa: T201
-"""Time and memory of `siil preprocess`, reading and writing included, on one core.
+"""How long does `siil preprocess` take on one core, and how much memory, reading and writing included?
 
     python -m benchmarks.preprocess                          512 x 512 x 500 voxels
     python -m benchmarks.preprocess --slices 500 1500 --oblique

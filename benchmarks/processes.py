@@ -1,4 +1,4 @@
-"""What a command costs, and work that must not count as its cost."""
+"""What does a command cost, in time and memory? And work that must not count as its cost."""
 
 from __future__ import annotations
 

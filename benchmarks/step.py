@@ -1,5 +1,5 @@
 # ruff: noqa: T201
-"""Time and memory of a training step (forward, losses, backward, AdamW): the batched network beside the plain one.
+"""What does a training step cost (forward, losses, backward, AdamW), batched and written plainly?
 
     python -m benchmarks.step --sizes demo                     minutes
     python -m benchmarks.step                                  the paper's sizes and function, batch 2

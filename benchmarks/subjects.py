@@ -1,4 +1,4 @@
-"""The scans that benchmarks/labels.py measures on: held-out cases of a dataset, phantoms drawn anew, real CT.
+"""Which scans does benchmarks/labels.py measure on? Held-out cases of a dataset, phantoms drawn anew, real CT.
 
 Each knows its truth on the input's grid and on the working grid, and loads both only when its turn comes.
 """

@@ -1,4 +1,4 @@
-"""Writes the captions of `snakemake --report`, one per table and figure, from what the code says of each.
+"""What does each table and figure of `snakemake --report` show? Writes its captions from what the code says of each.
 
 `make schema` runs it; --check says whether workflow/report/ is in step. The rules cannot ask the code themselves: it
 would load pandas and matplotlib each time Snakemake starts.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Style, types, layers, rules, generated files: everything that is checked without running the pipeline. Says all, then fails.
+# Is everything in order that shows without running the pipeline? Style, types, layers, rules, generated files. Says all, then fails.
 set -uo pipefail
 failed=()
 check() {

@@ -1,4 +1,4 @@
-"""Writes dvc.yaml: one stage per step, made from the table of the pipeline (`make schema`; --check says if in step).
+"""What does each step depend on, for DVC? Writes dvc.yaml from the table of the pipeline (`make schema`; --check).
 
 A DVC stage must depend on at least what its rules depend on, else DVC records old outputs under new code or values. So
 its deps are the very files behind the stage's code digest and the workflow, and its params are whole configuration

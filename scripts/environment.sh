@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the virtual environment from requirements.lock: environment.sh PYTHON FOLDER [pip flags]. Starts anew each time,
-# so an interrupted run leaves nothing that counts (the Makefile touches its stamp only after this succeeded).
+# Is there a Python that can make the environment? Then makes it from requirements.lock: environment.sh PYTHON FOLDER
+# [pip flags]. Starts anew each time, so an interrupted run leaves nothing that counts (the Makefile touches its stamp only after this succeeded).
 set -euo pipefail
 python=$1 folder=$2
 shift 2

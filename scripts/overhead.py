@@ -1,4 +1,4 @@
-"""Where the wall time of a run went: work, the start of processes, Snakemake itself. `python scripts/overhead.py`.
+"""Where did the wall time of a run go: work, the start of processes, Snakemake itself? `python scripts/overhead.py`.
 
 Reads the newest log of .snakemake/log (when the run began, how long it took), the benchmark files that it wrote
 (logs/**/*.tsv) and the run records (data, results). Of a job's seconds, those within its run record are work; the rest

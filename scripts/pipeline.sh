@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs an experiment and says where its report is: pipeline.sh EXPERIMENT [snakemake options]. A person at a terminal
+# What comes of an experiment, and where is its report? Runs it: pipeline.sh EXPERIMENT [snakemake options]. A person at a terminal
 # sees bars (scripts/watch.py), a log file gets Snakemake's own lines.
 set -euo pipefail
 experiment=$1

@@ -1,4 +1,4 @@
-"""Unlocks this folder if the Snakemake that locked it is dead (killed -9, or the machine went down); else leaves it.
+"""Is the Snakemake that locked this folder dead (killed -9, or the machine went down)? Then unlocks it.
 
 The Snakefile does so before every run (`unlock`), so that after any death the same command goes on where it stopped.
 Snakemake's locks do not say whose they are: `.snakemake/locked-by` holds the name of the machine that took them. They

@@ -1,4 +1,4 @@
-"""Shows a run of Snakemake to a person at a terminal: `snakemake … 2>&1 | python scripts/watch.py TITLE`.
+"""How far is a run? Shows it to a person at a terminal: `snakemake … 2>&1 | python scripts/watch.py TITLE`.
 
 One bar for all steps, one line per running job with the last line of its log (where long work says how much is left).
 Whatever Snakemake says from the first error on is shown as it is. Its whole text is in .snakemake/log.

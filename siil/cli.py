@@ -1,4 +1,4 @@
-"""The command line: one verb per stage of the pipeline, and `predict`, `check`, `score`, `trace` beside them.
+"""The command line: one verb per stage of the pipeline, and `predict`, `check`, `score`, `trace`, `config` beside them.
 
 `siil VERB --help` prints the docstring of the stage. A stage's function takes `config` (the sections that it
 declares) and plain paths; this module adds the options by which the configuration arrives, the log file, and the one
@@ -35,7 +35,7 @@ app = typer.Typer(
 )
 
 ConfigJson = Annotated[str, typer.Option("--config", help="resolved sections as JSON (what the workflow passes)")]
-Experiment = Annotated[str, typer.Option(help="experiment whose configuration to use, without --config")]
+Experiment = Annotated[str, typer.Option(help="without --config: its configuration; default: what config.yaml names")]
 ModelName = Annotated[str, typer.Option("--model-config", help="model overlay of that configuration")]
 Sets = Annotated[list[str], typer.Option("--set", help="KEY=VALUE that wins over the files, repeatable")]
 LogFile = Annotated[Path | None, typer.Option("--log", help="also write the log to this file")]
@@ -58,6 +58,7 @@ def _command(stage: Callable[..., None], names: tuple[str, ...]) -> Callable[...
             values = _parse(text)
         else:
             overrides = configuration.parse_overrides(sets)
+            experiment = experiment or configuration.default_experiment()
             resolved = configuration.resolve(experiment, model=model or None, overrides=overrides)
             values = configuration.sections(resolved, names)
         stage(config=configuration.partial(values), **options)
@@ -67,7 +68,7 @@ def _command(stage: Callable[..., None], names: tuple[str, ...]) -> Callable[...
     keyword = inspect.Parameter.KEYWORD_ONLY
     added = [
         inspect.Parameter("config_json", keyword, default="", annotation=ConfigJson),
-        inspect.Parameter("experiment", keyword, default="demo", annotation=Experiment),
+        inspect.Parameter("experiment", keyword, default="", annotation=Experiment),
         inspect.Parameter("model_config", keyword, default="", annotation=ModelName),
         inspect.Parameter("sets", keyword, default=[], annotation=Sets),
         inspect.Parameter("log_file", keyword, default=None, annotation=LogFile),
@@ -107,8 +108,10 @@ def _log_to(path: Path | None) -> None:
 
 def _register(verb: str) -> None:
     module = importlib.import_module(f"siil.stages.{verb}")
-    names = BY_NAME[verb].sections if verb in BY_NAME else module.SECTIONS
-    app.command(verb)(_command(getattr(module, verb), names))
+    stage = getattr(module, verb)
+    if "config" in inspect.signature(stage).parameters:
+        stage = _command(stage, BY_NAME[verb].sections if verb in BY_NAME else module.SECTIONS)
+    app.command(verb)(stage)
 
 
 def main() -> None:

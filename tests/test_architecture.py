@@ -31,6 +31,15 @@ def rules() -> dict[str, str]:
     return {name: text for name, text in found.items() if not name.startswith("all")}
 
 
+def _rooms_used_by(place: str) -> set[str]:
+    """The rooms that the modules of a room (or one module of the hall) import, itself left out."""
+    paths = (PACKAGE / place).rglob("*.py") if (PACKAGE / place).is_dir() else [PACKAGE / f"{place}.py"]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+    return {*re.findall(r"^\s*(?:from siil import |from siil\.|import siil\.)(\w+)", text, flags=re.M)} & {*ROOMS} - {
+        place
+    }
+
+
 def _module(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
@@ -156,8 +165,17 @@ def test_the_hall_holds_the_doors_and_what_everyone_uses():
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_room_says_who_lives_there_and_who_may_come_in(room):
     said = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8"))) or ""
-    assert "Comes in: " in said
-    assert "Goes out: " in said
+    before, _, rest = said.partition("Comes in: ")
+    comes_in, _, goes_out = rest.partition("Goes out: ")
+    assert "Lives here: " in before
+    inside = {path.stem for path in (PACKAGE / room).glob("*.py")} - {"__init__"}
+    assert {name for name in inside if not re.search(rf"\b{name}\b", before)} == set(), "a module is not introduced"
+    assert goes_out
+    guests = {place for place in (*ROOMS, *DOORS) if room in _rooms_used_by(place)}
+    if "everyone" not in comes_in:
+        assert {place for place in guests if not re.search(rf"\b{place}\b", comes_in)} == set(), "who comes in unsaid"
+    if "every other room" not in goes_out:
+        assert {place for place in ROOMS if re.search(rf"\b{place}\b", goes_out)} == _rooms_used_by(room)
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -171,3 +189,65 @@ def test_tests_mirror_the_rooms(room):
 
 def test_no_module_is_named_after_nothing():
     assert [path.name for path in MODULES if path.stem in ("utils", "helpers", "misc", "common", "tools")] == []
+
+
+PROGRAMS = sorted(path for folder in ("benchmarks", "scripts") for path in (ROOT / folder).glob("*.*"))
+READERS = [
+    ROOT / "Makefile",
+    ROOT / "workflow" / "Snakefile",
+    *ROOT.glob("workflow/rules/*.smk"),
+    *ROOT.glob("docs/*.md"),
+]
+
+
+@pytest.mark.parametrize("path", [path for path in PROGRAMS if path.suffix != ".md"], ids=lambda path: path.name)
+def test_a_program_beside_the_package_says_which_question_it_answers_and_has_a_reader(path):
+    opening = path.read_text(encoding="utf-8").partition("\n\n")[0]
+    assert "?" in opening, f"{path} does not open with the question that it answers"
+    readers = [*READERS, ROOT / "benchmarks" / "README.md", *(other for other in PROGRAMS if other.suffix == ".sh")]
+    name = f"`{path.stem}`" if path.parent.name == "benchmarks" else path.name
+    read = [reader for reader in readers if reader != path and name in reader.read_text(encoding="utf-8")]
+    assert read, f"nothing reads {path}: name it where it is used, or delete it"
+
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "README.md", ROOT / "config" / "README.md"]
+PAGES += sorted(path for path in (ROOT / "docs").rglob("*.md") if path.name != "log.md")  # it tells of what was
+
+
+FOLDERS = (ROOT, PACKAGE, ROOT / "workflow", ROOT / "config")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_names_no_file_and_no_program_that_is_not_there(page):
+    """Paths as `datasets/pap.py`, `datasets/{verse,custom}.py`; a line that says `at revision` may tell of what was."""
+    lines = [line for line in page.read_text(encoding="utf-8").splitlines() if "at revision" not in line]
+    named = re.findall(r"`((?:[\w.{},-]+/)+[\w{},-]+\.(?:py|smk|sh|yaml|md))`", "\n".join(lines))
+    modules = re.findall(r"python -m ((?:siil|benchmarks)[\w.]*\.\w+)", "\n".join(lines))
+    paths = [path for name in named for path in _each(name)] + [f"{name.replace('.', '/')}.py" for name in modules]
+    real = [path for path in paths if "NAME" not in path and "{" not in path]
+    assert [path for path in real if not any((folder / path).exists() for folder in FOLDERS)] == []
+    dotted = re.findall(r"`siil\.((?:\w+\.)*\w+)`", "\n".join(lines))
+    assert [name for name in dotted if not _is_code(name)] == []
+
+
+def _is_code(name: str) -> bool:
+    """Is the dotted name below siil a room, a module, or what a module defines or imports by name?"""
+    place, words = PACKAGE, name.split(".")
+    while words and (place / words[0]).is_dir():
+        place /= words.pop(0)
+    if not words:
+        return True
+    module = place / f"{words[0]}.py"
+    text = (module if module.is_file() else place / "__init__.py").read_text(encoding="utf-8")
+    rest = words[1:] if module.is_file() else words
+    return all(
+        re.search(rf"^\s*(?:def|class) {word}\b|^{word}\b|import .*\b{word}\b", text, flags=re.M) for word in rest
+    )
+
+
+def _each(name: str) -> list[str]:
+    """`a/{b,c}.py` as a/b.py and a/c.py; a wildcard as `{model}` stays."""
+    choice = re.search(r"\{(\w+(?:,\w+)+)\}", name)
+    if choice is None:
+        return [name]
+    return [path for word in choice[1].split(",") for path in _each(name.replace(choice[0], word, 1))]

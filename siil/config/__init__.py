@@ -1,17 +1,21 @@
 """The configuration: what every key means, which files lay which values, and what a stage gets to see of it.
 
-Lives here: the schema of every section (schema/), the files and their layers, resolution, the reference of all keys.
-Comes in: everyone who wants a value, by the names below or by a section's class. Goes out: to siil.errors alone.
+Lives here: schema/ (the sections and their keys), configuration (the whole, and its messages), names (of all keys),
+layers and resolution (from files to values), sizes (what must fit), values (what a stage sees), origins (where a value
+comes from), keys (the reference that config/README.md holds).
+Comes in: everyone who wants a value, by the names below or by a section's class. Goes out: to run, where it writes its
+reference.
 """
 
 from siil.config.configuration import Config, known_keys, run_name, runs, split_run, validate
-from siil.config.layers import CONFIG_DIR
+from siil.config.layers import CONFIG_DIR, default_experiment
 from siil.config.resolution import resolve
 from siil.config.values import parse_overrides, partial, sections
 
 __all__ = [
     "CONFIG_DIR",
     "Config",
+    "default_experiment",
     "known_keys",
     "parse_overrides",
     "partial",

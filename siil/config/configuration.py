@@ -1,17 +1,18 @@
 """The configuration of one run as one typed, frozen value, and what it says when a key or a value is wrong.
 
-Its sections are the classes of siil/config/schema, one module each; `known_keys` is what the reference of every key
-and the messages are made from.
+Its sections are the classes of siil/config/schema, one module each.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, ValidationError
+from pydantic.fields import FieldInfo
 
+from siil.config.names import hint, keys_of, nearest, nearest_key
 from siil.config.schema.base import Section
 from siil.config.schema.dataset import Dataset
 from siil.config.schema.inference import Inference
@@ -43,35 +44,39 @@ class Config(Section):
     report: Report
 
 
-def validate(values: Mapping[str, Any], *, where: str) -> Config:
-    """`values` as a Config. Raises ConfigError with one line for the first problem."""
+def validate(values: Mapping[str, Any], *, where: str | Callable[[str], str]) -> Config:
+    """`values` as a Config. Raises ConfigError with one line for the first problem.
+
+    `where` stands before the problem: words, or what says them of the key that is wrong.
+    """
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"{where}: {_explain(error, values)}") from None
+        key, problem = _explain(error)
+        raise ConfigError(f"{where if isinstance(where, str) else where(key)}: {problem}") from None
 
 
-def _explain(error: ValidationError, values: Mapping[str, Any]) -> str:
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"] if part not in ("phantom", "verse", "ctspine1k", "custom")]
-    key = ".".join(place)
+def known_keys() -> dict[str, FieldInfo]:
+    """Every dotted key -> its field, in order (what config/README.md and the messages are made from)."""
+    return keys_of(Config)
+
+
+def _explain(error: ValidationError) -> tuple[str, str]:
+    """The key of the first problem, and what is wrong there; a misspelt key before the one that it leaves missing."""
+    problems = error.errors()
+    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
+    place = [str(part) for part in first["loc"] if part != "[key]"]
+    if place[:2] == ["dataset", "sources"]:
+        del place[3:4]  # the kind, which pydantic puts after the name
+    key, given, allowed = ".".join(place), first["input"], first.get("ctx", {})
     if first["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(key, list(known_keys()), n=1, cutoff=0.5)
-        return f"unknown key {key}" + (f"; did you mean {close[0]}?" if close else "")
+        return key, f"unknown key {key}" + hint(nearest_key(key, [*known_keys(), "extends"]))
     if first["type"] == "missing":
-        return f"key {key} is missing"
-    return f"{key}: {first['msg']}, got {first['input']!r}"
-
-
-def known_keys(section: type[Section] = Config, prefix: str = "") -> dict[str, Any]:
-    """Every dotted key -> its pydantic FieldInfo, in order (what config/README.md and the messages are made from)."""
-    keys: dict[str, Any] = {}
-    for name, field in section.model_fields.items():
-        keys[prefix + name] = field
-        annotation = field.annotation
-        if isinstance(annotation, type) and issubclass(annotation, Section):
-            keys |= known_keys(annotation, f"{prefix}{name}.")
-    return keys
+        return key, f"key {key} is missing"
+    if first["type"] == "union_tag_invalid":
+        given, key = allowed["tag"], f"{key}.kind"
+    expected = re.findall(r"'(\w+)'", str(allowed.get("expected", "") or allowed.get("expected_tags", "")))
+    return key, f"{key}: {first['msg']}, got {given!r}" + hint(nearest(given, expected))
 
 
 def runs(config: Config) -> tuple[str, ...]:

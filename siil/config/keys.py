@@ -1,4 +1,4 @@
-"""The reference of the configuration, generated from the code: config/README.md's table and the JSON schema.
+"""The reference of the configuration, generated: config/README.md's tables of keys and files, and the JSON schema.
 
 `python -m siil.config.keys` writes both, `--check` says whether they are in step (`make schema`, `make check`). The
 schema describes a layer, not a whole configuration: no key is required, and `dataset` may be a name. Editors can use
@@ -7,6 +7,7 @@ it, and workflow catalogues expect it under workflow/schemas.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import sys
@@ -17,45 +18,66 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from siil.config import CONFIG_DIR, Config, known_keys
-from siil.config.schema.base import Section
-from siil.config.schema.dataset import Ctspine1kSource, CustomSource, PhantomSource, VerseSource
+from siil.config.names import section_of
 from siil.errors import ConfigError
 from siil.run import files
 
 README = CONFIG_DIR / "README.md"
 SCHEMA = CONFIG_DIR.parent / "workflow" / "schemas" / "config.schema.json"
-_SOURCES = (PhantomSource, VerseSource, Ctspine1kSource, CustomSource)
-BEGIN, END = "<!-- keys: made by `make schema` -->", "<!-- end of keys -->"
+FOLDERS = {
+    "experiments": "`snakemake --config experiment=NAME`",
+    "datasets": "named by an experiment",
+    "models": "named by `models` of an experiment",
+}
 
 
 def table(root: Path = CONFIG_DIR) -> str:
     """Markdown: a row per key with its type, its value in config.yaml (the paper's size) and its meaning."""
     values = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
     rows = ["| key | type | config.yaml | meaning |", "|---|---|---|---|"]
-    for key, field in known_keys().items():
-        rows.append(_row(key, field, values))
-        if key == "dataset.sources":
-            for kind in _SOURCES:
-                name = kind.model_fields["kind"].annotation
-                prefix = f"dataset.sources.<{name.__args__[0]}>."  # type: ignore[union-attr]
-                rows += [_row(key, field, values) for key, field in known_keys(kind, prefix).items()]
-    return "\n".join(rows)
+    return "\n".join([*rows, *(_row(key, field, values) for key, field in known_keys().items())])
 
 
 def _row(key: str, field: FieldInfo, values: dict[str, Any]) -> str:
-    if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-        summary = (field.annotation.__doc__ or "").strip().splitlines()[0]
-        return f"| **`{key}`** | | | {_cell(summary)} |"
-    return f"| `{key}` | {_cell(_type(field))} | {_value(values, key)} | {_cell(field.description or '')} |"
+    section = section_of(field)
+    if section is not None:
+        return f"| **`{key}`** | | | {_cell(meaning(field))} |"
+    return f"| `{key}` | {_cell(type_of(field))} | {_value(values, key)} | {_cell(meaning(field))} |"
 
 
-def _type(field: FieldInfo) -> str:
+def meaning(field: FieldInfo) -> str:
+    """What a key or a section is for, in one line."""
+    section = section_of(field)
+    summary = (section.__doc__ or "").strip().splitlines()[0] if section is not None else ""
+    return " ".join(part for part in (summary, field.description) if part)
+
+
+def type_of(field: FieldInfo) -> str:
+    """The type of a key's value, as a reader would write it."""
     annotation = field.annotation
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
     text = text.replace("typing.", "").replace("Literal", "one of ")
     if text.startswith("dict[str, Annotated"):
         return "mapping of name to source"
     return re.sub(r"Annotated\[(\w+), .*\)\]", r"\1", text)  # without its constraints
+
+
+def files_table(root: Path = CONFIG_DIR) -> str:
+    """Markdown: a row per experiment, dataset and model, with the first sentence of the comment that opens its file."""
+    rows = ["| file | what it is |", "|---|---|"]
+    for folder, how in FOLDERS.items():
+        rows.append(f"| **{folder}/** | {how} |")
+        rows += [f"| `{path.stem}` | {_cell(_opening(path))} |" for path in sorted((root / folder).glob("*.yaml"))]
+    return "\n".join(rows)
+
+
+def _opening(path: Path) -> str:
+    """The first sentence of the first comment of a file. Raises ConfigError where there is none."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    comments = [line.partition("#")[2].strip() for line in itertools.takewhile(lambda line: "#" in line, lines)]
+    if not comments:
+        raise ConfigError(f"{path}: expected a comment in its first line that says what it is (config/README.md)")
+    return re.split(r"(?<=\.) ", " ".join(comments))[0].removesuffix(".")
 
 
 def _value(values: dict[str, Any], key: str) -> str:
@@ -84,14 +106,15 @@ def schema() -> dict[str, Any]:
 def pages() -> dict[Path, str]:
     """What the two files should hold."""
     text = README.read_text(encoding="utf-8")
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise ConfigError(f"{README}: expected one line '{BEGIN}' and one line '{END}' around the table; put them back")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    return {
-        README: f"{before}{BEGIN}\n{table()}\n{END}{after}",
-        SCHEMA: json.dumps(schema(), indent=2) + "\n",
-    }
+    for name, made in (("files", files_table()), ("keys", table())):
+        begin, end = f"<!-- {name}: made by `make schema` -->", f"<!-- end of {name} -->"
+        if text.count(begin) != 1 or text.count(end) != 1:
+            raise ConfigError(
+                f"{README}: expected one line '{begin}' and one line '{end}' around a table; put them back"
+            )
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}\n{made}\n{end}{rest.partition(end)[2]}"
+    return {README: text, SCHEMA: json.dumps(schema(), indent=2) + "\n"}
 
 
 def stale() -> list[Path]:

@@ -5,16 +5,23 @@ Values are plain here; `siil.config` lays the layers and validates what comes of
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
+from siil.config.names import hint, nearest
 from siil.errors import ConfigError
 
 CONFIG_DIR = Path(__file__).resolve().parents[2] / "config"
+
+
+class Layer(NamedTuple):
+    """Values, and where they come from: a file below config/, or the command line."""
+
+    source: str
+    values: Mapping[str, Any]
 
 
 def default_experiment(root: Path = CONFIG_DIR) -> str:
@@ -32,16 +39,21 @@ def lineage(experiment: str, folder: Path = CONFIG_DIR / "experiments") -> list[
         if following in names:
             raise ConfigError(f"experiments/{experiment}.yaml: extends itself by way of {', '.join(reversed(names))}")
         if not (folder / f"{following}.yaml").is_file():
-            raise ConfigError(f"experiments/{names[0]}.yaml: extends {following!r}, which is no other experiment")
+            close = nearest(following, (path.stem for path in folder.glob("*.yaml")))
+            raise ConfigError(
+                f"experiments/{names[0]}.yaml: extends {following!r}, which is no other experiment{hint(close)}"
+            )
         names.insert(0, following)
     return names
 
 
-def overlay(folder: Path, experiment: str) -> dict[str, Any]:
-    """The keys of an experiment, over those that it extends."""
-    merged = stack(load(folder, name) for name in lineage(experiment, folder))
-    merged.pop("extends", None)
-    return merged
+def experiment_layers(folder: Path, experiment: str) -> list[Layer]:
+    """An experiment after those that it extends, each a layer of its own."""
+    return [Layer(f"{folder.name}/{name}.yaml", _keys(load(folder, name))) for name in lineage(experiment, folder)]
+
+
+def _keys(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != "extends"}
 
 
 def load(folder: Path, name: str) -> dict[str, Any]:
@@ -49,9 +61,9 @@ def load(folder: Path, name: str) -> dict[str, Any]:
     path = folder / f"{name}.yaml"
     if not path.is_file():
         known = sorted(p.stem for p in folder.glob("*.yaml"))
-        close = difflib.get_close_matches(str(name), known, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise ConfigError(f"no {folder.name}/{name}.yaml in {folder.parent}; there are {', '.join(known)}{hint}")
+        raise ConfigError(
+            f"no {folder.name}/{name}.yaml in {folder.parent}; there are {', '.join(known)}{hint(nearest(name, known))}"
+        )
     return read(path)
 
 
@@ -68,12 +80,26 @@ def read(path: Path) -> dict[str, Any]:
     return values
 
 
-def stack(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def stack(layers: Iterable[Layer]) -> dict[str, Any]:
     """Each layer laid on those before it."""
     merged: dict[str, Any] = {}
     for layer in layers:
-        merged = merge(merged, layer)
+        merged = merge(merged, layer.values)
     return merged
+
+
+def said(layers: Iterable[Layer], key: str) -> list[tuple[str, Any]]:
+    """Every layer that sets the dotted `key`, as (source, value); the last one is what counts."""
+    found: list[tuple[str, Any]] = []
+    for source, values in layers:
+        value: Any = values
+        for part in key.split("."):
+            if not isinstance(value, Mapping) or part not in value:
+                break
+            value = value[part]
+        else:
+            found.append((source, value))
+    return found
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from siil.config.configuration import Config
+from siil.config.names import hint, nearest
 from siil.config.schema.base import Section
 from siil.errors import ConfigError
 
@@ -46,7 +47,7 @@ def partial(values: Mapping[str, Any], section: type[Section] = Config, where: s
     for key, value in values.items():
         field = section.model_fields.get(key)
         if field is None:
-            raise ConfigError(f"{where}: unknown key {key}")
+            raise ConfigError(f"{where}: unknown key {key}{hint(nearest(key, section.model_fields))}")
         annotation = field.annotation
         is_section = isinstance(annotation, type) and issubclass(annotation, Section)
         if is_section and isinstance(value, Mapping) and set(value) != set(annotation.model_fields):  # type: ignore[union-attr]

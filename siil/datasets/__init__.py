@@ -1,5 +1,7 @@
 """Which cases there are, whence they come, in which fold, and where training looks in them (pap).
 
-Lives here: a module for each released dataset, one's own scans, their table of cases, folds, and foreign label maps.
-Comes in: training, stages, reports. Goes out: to the phantom, scan and config.
+Lives here: a module for each kind of source (verse, ctspine1k, custom; registry knows them all), how files come
+(download, transfer, manifest) and are found (layout, labelmaps), the table of cases (cases, indexing, known), folds,
+pap, and checking of a folder before anyone trains on it.
+Comes in: report and stages. Goes out: to scan, config and run.
 """

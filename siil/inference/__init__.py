@@ -1,5 +1,8 @@
-"""From a scan to its vertebrae: windows, the decoding along the spine, voxels, the way back, measures and files.
+"""From a scan to its vertebrae: predict_case is the way, in order.
 
-Lives here: everything between a network and the answer that users read. Comes in: training's validation, reports and
-the stages test and predict. Goes out: to model and scan.
+Lives here: scans (what a user points at), device; windows (sliding_window, accumulate, posterior) and the network's
+own answer (fuse); the decoding (centreline, evidence, morphometry, sequence, viterbi, enumeration, reasons,
+calibration); from names to voxels (assign, hanging, soft_maps); what is reported (body, vertebrae, outputs,
+dicom_seg).
+Comes in: training (validation), report and stages. Goes out: to model, scan, config and run.
 """

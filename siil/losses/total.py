@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 
 from siil.config.schema.model import Loss
 from siil.losses.contrastive import contrast
-from siil.losses.localization import localisation
+from siil.losses.localisation import localisation
 from siil.losses.presence import presence
 from siil.losses.segmentation import binary, classes_sigmoid, classes_softmax, instances
 from siil.model.mill import pooled_labels

@@ -1,5 +1,6 @@
 """The network: siil.py beside the paper's figure, a file for each of its blocks, baselines, and the weights file.
 
-Lives here: everything with parameters. Only build.py sees the configuration. Comes in: losses, inference, training.
-Goes out: to config's schema, the table of vertebrae and run.
+Lives here: siil and its blocks (encoder, tokens, attention, mill, ocpl with recurrent, decoder, output), baselines,
+network (what all share), build (the one that sees the configuration), weights and release.
+Comes in: losses, inference, training and stages. Goes out: to config's schema and run.
 """

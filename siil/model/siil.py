@@ -15,7 +15,7 @@ The paper's figure and the variables of `Siil.forward` and `Siil.interact`:
 
 Its losses, in siil.losses (weighted and summed by total.total_loss):
 
-    DiceCE(O_R), DiceCE(R~)  segmentation.binary       L_L  localization.localisation
+    DiceCE(O_R), DiceCE(R~)  segmentation.binary       L_L  localisation.localisation
     DiceCE(O_S)  segmentation.classes_softmax          L_C  presence.presence
                  (the paper's: classes_sigmoid)        L_M  contrastive.contrast
     DiceCE(S~)   segmentation.instances

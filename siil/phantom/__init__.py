@@ -1,9 +1,13 @@
 """Synthetic CT scans of the spine, drawn from a seed, written in VerSe's release layout.
 
-anatomy.py draws a patient from the morphometry, view.py a scan of it; render.py turns both into HU, mask, centroids and
-truth; layout.py writes them. Everything is a function of the seed alone. numpy and scipy only.
+anatomy draws a patient from the morphometry, view a scan of it; render turns both into HU, mask, centroids and truth;
+layout writes them. Everything is a function of the seed alone. numpy and scipy only.
 
-Comes in: datasets and the benchmarks. Goes out: to scan, config's schema and run.
+Lives here: the spine (spine, vertebra, craniocervical, bones, canal, skeleton for the ribs), what is around it
+(surroundings in order: trunk, soft with fat and clothes, organs, pelvis, head, shoulders, arms, implants), what makes
+patients differ (variety, texture), the scanner, the tools (canvas, shapes), and phantoms beside real scans (measure,
+real_sizes, gallery).
+Comes in: stages (fetch) and the benchmarks. Goes out: to scan, config's schema and run.
 """
 
 from siil.phantom.anatomy import Anatomy, draw_anatomy

@@ -1,4 +1,7 @@
 """What people look at: tables, figures, the page, viewer and preview, and where each number in them comes from.
 
-Comes in: stages. Goes out: to metrics, inference's answers, datasets and scan.
+Lives here: what is read (results, records, lineage), tables (cells, formats, trainings), figures (curves, scores,
+confusion, overlays with planes, traces), their style and colours, the page with its content and viewer, and the
+preview of a single scan (straight).
+Comes in: stages. Goes out: to inference's answers, metrics, datasets, scan, config and run.
 """

@@ -1,4 +1,6 @@
-"""What a run leaves behind and needs: records and code digests, atomic files, processes, progress, the table of steps.
+"""What a run leaves behind and needs; what every step uses and none owns.
 
-Lives here: what every step uses and none owns. Comes in: everyone. Goes out: to siil.errors alone.
+Lives here: pipeline (the table of steps), provenance (run records and code digests), files (whole or absent),
+processes, progress.
+Comes in: everyone. Goes out: to nobody.
 """

@@ -1,5 +1,6 @@
-"""A scan as it comes and goes: files, DICOM, grids, the way to the working grid and back, what can be wrong with it.
+"""A scan as it comes and goes: everything about one volume that knows neither its dataset nor its labels' meaning.
 
-Lives here: everything about one volume that knows neither its dataset nor its labels' meaning. Comes in: datasets, the
-phantom, training, inference, metrics' stages, reports. Goes out: to config's schema and to run.
+Lives here: files (volume, nifti, dicom, archive), what can be wrong with one (defects), grid and labels, the way to
+the working grid (preprocess, geometry, oblique, resample) and back (undo).
+Comes in: phantom, datasets, inference, training, report and stages. Goes out: to config's schema and run.
 """

@@ -1,4 +1,7 @@
-"""From cases to weights: patches drawn from pap, their augmentation, and the loop on one screen (engine.py).
+"""From cases to weights: engine holds the loop, on one screen.
 
-Comes in: the stage train. Goes out: to model, losses, inference (validation) and scan.
+Lives here: what the loop is given (case_store, patches, augment, appearance), where it starts and goes on (start,
+checkpoint, seed), what a step is (schedule, optimizer), where it runs (device, fabric), what it leaves (ledger,
+history), and validation.
+Comes in: stages. Goes out: to inference and metrics (validation), model, scan, config and run.
 """

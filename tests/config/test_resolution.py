@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 
@@ -49,6 +50,91 @@ def test_the_default_experiment_is_the_one_that_config_yaml_names():
 def test_an_unknown_key_names_the_nearest():
     with pytest.raises(ConfigError, match=r"unknown key train\.epoch; did you mean train\.epochs\?"):
         resolve("demo", overrides={"train": {"epoch": 3}})
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A copy of config/ to make mistakes in."""
+    shutil.copytree(CONFIG_DIR, tmp_path / "config")
+    return tmp_path / "config"
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "meant"),
+    [
+        ("config.yaml", "report", "raport", "report"),
+        ("config.yaml", "augment", "train.agument", "train.augment"),
+        ("config.yaml", "noise_hu", "train.augment.noise_uh", "train.augment.noise_hu"),
+        ("config.yaml", "disc_weight", "inference.decode.disk_weight", "inference.decode.disc_weight"),
+        ("datasets/custom.yaml", "path", "dataset.sources.custom.pth", "dataset.sources.custom.path"),
+        ("datasets/phantom_demo.yaml", "background_mass", "dataset.pap.back_mass", "dataset.pap.background_mass"),
+        ("experiments/demo.yaml", "dataset", "datset", "dataset"),
+        ("experiments/demo.yaml", "models", "model_s", "models"),
+        ("experiments/demo.yaml", "epochs", "train.epoch", "train.epochs"),
+        ("experiments/ablation.yaml", "extends", "extend", "extends"),
+        ("experiments/ablation.yaml", "per_model", "per_modle", "per_model"),
+        ("models/no_gru.yaml", "gru", "model.gruu", "model.gru"),
+    ],
+)
+def test_a_key_misspelt_in_a_file_names_the_file_and_the_nearest(root, file, right, wrong, meant):
+    rewrite(root / file, f"{right}:", f"{wrong.rpartition('.')[2]}:")
+    with pytest.raises(ConfigError, match=f"^{file}: unknown key {wrong}; did you mean {meant}[?]$"):
+        resolve({"datasets/custom.yaml": "custom"}.get(file, "ablation"), root=root)
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "key", "meant"),
+    [
+        ("datasets/phantom_demo.yaml", "kind: phantom", "fantom", "dataset.sources.phantom_demo.kind", "phantom"),
+        ("datasets/phantom_demo.yaml", "scheme: kfold", "k_fold", "dataset.split.scheme", "kfold"),
+        ("config.yaml", "schedule: step", "stepp", "train.schedule", "step"),
+    ],
+)
+def test_a_value_misspelt_in_a_file_names_the_file_and_the_nearest(root, file, right, wrong, key, meant):
+    rewrite(root / file, right, f"{right.partition(': ')[0]}: {wrong}")
+    with pytest.raises(ConfigError, match=f"^{file}: {key}: .* got '{wrong}'; did you mean {meant}[?]$"):
+        resolve("verse19" if file == "config.yaml" else "demo", root=root)
+
+
+def test_a_key_misspelt_in_a_recipe_names_the_nearest_before_the_one_that_it_leaves_missing(root):
+    rewrite(root / "datasets/phantom_demo.yaml", "patients:", "patient:")
+    recipe = "dataset.sources.phantom_demo.recipe"
+    with pytest.raises(ConfigError, match=rf"unknown key {recipe}\.patient; did you mean {recipe}\.patients\?$"):
+        resolve("demo", root=root)
+
+
+def test_a_name_misspelt_among_fields_of_view_names_the_nearest(root):
+    rewrite(root / "datasets/phantom_demo.yaml", "cervical:", "cervial:")
+    with pytest.raises(ConfigError, match=r"fields_of_view\.cervial: .* got 'cervial'; did you mean cervical\?$"):
+        resolve("demo", root=root)
+
+
+def rewrite(path, right, wrong):
+    text = path.read_text(encoding="utf-8")
+    assert right in text
+    path.write_text(text.replace(right, wrong, 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("per_model.unet.train.epoch=3", "per_model.unet: unknown key train.epoch; did you mean train.epochs?"),
+        ("per_model.unet.trian.epochs=3", "per_model.unet: unknown key trian; did you mean train?"),
+        ("per_model.unnet.train.epochs=3", "no models/unnet.yaml .* did you mean unet?"),
+        ("per_modl.unet.train.epochs=3", "command line: unknown key per_modl; did you mean per_model?"),
+        ("train.overlap=0.5", "command line: unknown key train.overlap; did you mean inference.overlap?"),
+        ("epochs=3", "command line: unknown key epochs; did you mean train.epochs?"),
+        ("model.encoder=resnet", "command line: model.encoder: .* got 'resnet'; did you mean resnet10?"),
+        ("models=[no_grru]", "no models/no_grru.yaml .* did you mean no_gru?"),
+        ("dataset=phantom_dmo", "no datasets/phantom_dmo.yaml .* did you mean phantom_demo?"),
+        ("dataset.preprocess.spacing_mm=2", "command line: dataset must be the name of a file .*"),
+        ("nothing_like_it=1", "command line: unknown key nothing_like_it"),
+        ("experiment=verse19", "experiment=verse19: an experiment is chosen by --experiment, not set as a value"),
+    ],
+)
+def test_a_name_misspelt_on_the_command_line_names_the_nearest(words, message):
+    with pytest.raises(ConfigError, match=f"{message.replace('?', '[?]')}$"):
+        resolve("demo", overrides=parse_overrides([words]))
 
 
 def test_a_wrong_type_names_key_and_value():
@@ -168,9 +254,9 @@ def test_an_experiment_extends_another():
     assert layers.lineage("ablation") == ["demo", "ablation"]
 
 
-def test_an_experiment_that_extends_nothing_there_is_names_the_file_that_says_so(tmp_path):
-    (tmp_path / "mine.yaml").write_text("extends: demmo\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"experiments/mine\.yaml: extends 'demmo', which is no other experiment"):
+def test_an_experiment_that_extends_nothing_there_is_names_the_file_that_says_so_and_the_nearest(tmp_path):
+    (tmp_path / "mine.yaml").write_text("extends: mini\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"experiments/mine\.yaml: extends 'mini', .*; did you mean mine\?"):
         layers.lineage("mine", tmp_path)
 
 
@@ -215,7 +301,7 @@ def test_reading_a_key_beside_a_declared_one_raises():
 
 
 def test_a_partial_configuration_is_checked():
-    with pytest.raises(ConfigError, match="unknown key tarin"):
+    with pytest.raises(ConfigError, match="unknown key tarin; did you mean train"):
         partial({"tarin": {}})
     values = sections(resolve("demo"), ["dataset.pap"])
     values["dataset"]["pap"]["end_weight"] = -1

@@ -37,6 +37,10 @@ def test_the_default_is_the_demo(tmp_path):
     [
         (["train={epoch: 3}"], "unknown key train.epoch; did you mean train.epochs?"),
         (["models=[silt]"], "did you mean siil?"),
+        (["modles=[unet]"], "unknown key modles; did you mean models?"),
+        (["train={augment: {noize_hu: 1}}"], "did you mean train.augment.noise_hu?"),
+        (["expermient=tiny"], "unknown key expermient; did you mean experiment?"),
+        (["experiment=demmo"], "did you mean demo?"),
         (["experiment=5"], "no experiments/5.yaml"),
     ],
 )

@@ -13,14 +13,14 @@ from siil.config.schema.phantom import PhantomRecipe
 class PhantomSource(Section):
     """Synthetic CT scans, drawn from a seed and written in VerSe's release layout."""
 
-    kind: Literal["phantom"]
+    kind: Literal["phantom"] = Field(description="synthetic scans")
     recipe: PhantomRecipe
 
 
 class VerseSource(Section):
     """VerSe 2019 or 2020 as released (s3 layout)."""
 
-    kind: Literal["verse"]
+    kind: Literal["verse"] = Field(description="VerSe as released")
     edition: Literal["verse19", "verse20"] = Field(description="which release")
     urls: tuple[str, ...] = Field(description="archives to download, or folders and archives on this machine")
     scans: str = Field(description="the organisers' table of scans and their editions (URL or file); empty: none")
@@ -30,7 +30,7 @@ class VerseSource(Section):
 class Ctspine1kSource(Section):
     """CTSpine1K as hosted on the Hugging Face hub."""
 
-    kind: Literal["ctspine1k"]
+    kind: Literal["ctspine1k"] = Field(description="CTSpine1K as hosted")
     repository: str = Field(description="owner/name on the hub, or a folder on this machine")
     revision: str = Field(description="commit, or a branch whose commit of the first download is pinned")
     licence: str = Field(description="the licence that the user accepts with `dataset.accept_licence`")
@@ -39,7 +39,7 @@ class Ctspine1kSource(Section):
 class CustomSource(Section):
     """The user's own files: img/ and msk/ with equal names, optional training.txt and testing.txt. Never written to."""
 
-    kind: Literal["custom"]
+    kind: Literal["custom"] = Field(description="files of one's own")
     path: str = Field(description="folder that holds img/ and msk/")
 
 

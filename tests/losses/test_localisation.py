@@ -6,7 +6,7 @@ from math import e, log
 
 import torch
 
-from siil.losses.localization import localisation
+from siil.losses.localisation import localisation
 
 LN2 = log(2)
 

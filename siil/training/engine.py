@@ -93,7 +93,7 @@ def fit(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if phase is not Phase.ENCODER:
-            network.remember(objective.output)
+            network.remember(objective.output, labels)
         ledger.write(step, cases=batch.cases, terms=terms, norm=norm)
         progress.advance()
         ends, saves = schedule.ends_epoch(progress.step), checkpoint.due(progress.step)

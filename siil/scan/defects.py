@@ -53,12 +53,7 @@ TABLE: Final[tuple[Defect, ...]] = (
     Defect("mask_grid", "refuse", "mask and image on one grid", "resample the mask onto the image's grid"),
     Defect("mask_shifted", "repair", "mask and image on one grid", "the image's grid is used"),
     Defect("mask_axes", "repair", "mask and image with one order of axes", "the mask is turned, without loss"),
-    Defect(
-        "labels",
-        "refuse",
-        "VerSe labels: 0-28, or 255 where nobody annotated",
-        "map the labels",
-    ),
+    Defect("labels", "refuse", "VerSe labels: 0 to 28, 255 where nobody annotated", "map the labels"),
     Defect("codes", "refuse", "labels of the table that --codes names", "name the tool that made the map"),
     Defect("fractions", "refuse", "whole numbers as labels", "resample the mask with nearest neighbours"),
     Defect("off_bone", "say", "bone under the labels", "look whether the mask is mirrored"),

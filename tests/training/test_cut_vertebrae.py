@@ -43,7 +43,7 @@ from siil.training.start import start_network
 
 LEARN, JUDGE = range(91000, 91010), range(91100, 91108)
 """Seeds of phantoms, which no weights have seen."""
-STEPS = 100
+STEPS = 200
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def settings(steps: int) -> Config:
         "steps_per_epoch": steps,
         "encoder_epochs": 0,
         "teacher_epochs": 0,
-        "learning_rate": 0.002,
+        "learning_rate": 0.004,
         "precision": "32-true",
     }
     return configuration.resolve("phantom_full", model="siil", overrides={"train": train})

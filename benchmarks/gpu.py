@@ -78,7 +78,7 @@ class Step:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.train.clip_norm or float("inf"))
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=False)
-        self.network.remember(output)
+        self.network.remember(output, self.labels)
 
 
 def make_step(config: Config, way: Way, *, spacing_mm: float, device: torch.device) -> Step:

@@ -26,7 +26,7 @@ import pandas as pd
 from benchmarks.label_table import one_row_per_scan, table
 from benchmarks.subjects import Loaded, Subject, of_dataset, of_folder, of_seeds
 from siil import config as configuration
-from siil.anatomy import BY_INDEX, codes_to_indices
+from siil.anatomy import BY_INDEX, codes_to_indices, without_unlabelled
 from siil.config import Config
 from siil.config.layers import merge, read
 from siil.config.schema.phantom import PhantomRecipe
@@ -175,7 +175,7 @@ def gallery(output: Path, scans: pd.DataFrame, count: int) -> None:
     pictures = []
     for row in order.head(count).to_dict("records"):
         with np.load(output / "labels" / f"{row['case']}.npz", allow_pickle=False) as kept:
-            indices = [codes_to_indices(kept[name]) for name in ("truth", "prediction")]
+            indices = [codes_to_indices(without_unlabelled(kept[name])) for name in ("truth", "prediction")]
             scan = Scan(row["case"], kept["ct_hu"], *indices, float(kept["spacing_mm"]))
         flag = "flagged" if row["flagged"] else "NOT flagged"
         said = "all right" if row["work_all_right"] else f"wrong, {flag}"

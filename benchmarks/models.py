@@ -46,7 +46,7 @@ def stepper(config: Config, *, spacing_mm: float) -> Callable[[], float]:
         torch.nn.utils.clip_grad_norm_(network.parameters(), config.train.clip_norm or float("inf"))
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        network.remember(output)
+        network.remember(output, labels)
         return time.perf_counter() - start
 
     return step

@@ -2,7 +2,8 @@
 
 Internal indices are consecutive in anatomical order with T13 between T12 and L1 (the order carries meaning: OCPL,
 decoding). On disk every mask uses the VerSe codes. 0 is background in both. Sacrum (26) and coccyx (27) are background
-to the network.
+to the network. 255 is in both a voxel that nobody annotated: it may be spine or background, teaches nothing and is no
+class.
 """
 
 from __future__ import annotations
@@ -50,17 +51,22 @@ CLASSES: Final = len(VERTEBRAE) + 1
 SACRUM_CODE: Final = 26
 COCCYX_CODE: Final = 27
 IGNORED_CODES: Final = (SACRUM_CODE, COCCYX_CODE)
+UNLABELLED: Final = 255
+"""Code and internal index of a voxel that nobody annotated (siil.datasets.annotation)."""
 REGIONS: Final = {"C": "cervical", "T": "thoracic", "L": "lumbar"}
 
 BY_NAME: Final = {v.name: v for v in VERTEBRAE}
 BY_CODE: Final = {v.code: v for v in VERTEBRAE}
 BY_INDEX: Final = {v.index: v for v in VERTEBRAE}
 
-_TO_INDEX: Final = np.full(256, 255, np.uint8)
-_TO_INDEX[[0, *IGNORED_CODES]] = 0
+KNOWN_CODES: Final = frozenset({0, *BY_CODE, *IGNORED_CODES, UNLABELLED})
+"""What a mask may hold."""
+_TO_INDEX: Final = np.zeros(256, np.uint8)
+_TO_CODE: Final = np.full(256, UNLABELLED, np.uint8)
+_TO_CODE[0] = 0
 for _v in VERTEBRAE:
-    _TO_INDEX[_v.code] = _v.index
-_TO_CODE: Final = np.array([0, *(v.code for v in VERTEBRAE)], np.uint8)
+    _TO_INDEX[_v.code], _TO_CODE[_v.index] = _v.index, _v.code
+_TO_INDEX[UNLABELLED] = UNLABELLED
 
 
 def _order_distance() -> np.ndarray:
@@ -83,21 +89,25 @@ ORDER_DISTANCE: Final = _order_distance()
 
 
 def codes_to_indices(codes: np.ndarray) -> np.ndarray:
-    """VerSe codes (any numeric dtype, any shape) to internal indices (uint8). Sacrum and coccyx become background.
+    """VerSe codes (any numeric dtype, any shape) to internal indices (uint8). Sacrum and coccyx become background,
+    UNLABELLED stays.
 
     Raises InputError when a value is outside the table.
     """
     values = np.rint(codes).astype(np.int64) if codes.dtype.kind == "f" else codes.astype(np.int64, copy=False)
-    if values.size and (values.min() < 0 or values.max() > 255 or (_TO_INDEX[np.unique(values)] == 255).any()):
-        known = {0, *IGNORED_CODES, *BY_CODE}
-        strange = sorted(set(np.unique(values).tolist()) - known)
+    if strange := sorted(set(np.unique(values).tolist()) - KNOWN_CODES):
         raise InputError(
             f"mask has labels outside the VerSe table: {strange[:8]}; expected 0, 1-7 (C), 8-19 (T), 20-25 (L), "
-            "26 sacrum, 27 coccyx, 28 (T13)"
+            "26 sacrum, 27 coccyx, 28 (T13), 255 (not annotated)"
         )
     return _TO_INDEX[values]
 
 
 def indices_to_codes(indices: np.ndarray) -> np.ndarray:
-    """Internal indices (0 to K-1, any shape) to VerSe codes (uint8)."""
+    """Internal indices (0 to K-1 and UNLABELLED, any shape) to VerSe codes (uint8)."""
     return _TO_CODE[indices]
+
+
+def without_unlabelled(labels: np.ndarray) -> np.ndarray:
+    """Codes or indices with what nobody annotated as background: what is counted and drawn."""
+    return np.where(labels == UNLABELLED, labels.dtype.type(0), labels)

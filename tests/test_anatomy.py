@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from siil.anatomy import BY_CODE, BY_NAME, CLASSES, ORDER_DISTANCE, VERTEBRAE, codes_to_indices, indices_to_codes
+from siil.anatomy import (
+    BY_CODE,
+    BY_NAME,
+    CLASSES,
+    ORDER_DISTANCE,
+    UNLABELLED,
+    VERTEBRAE,
+    codes_to_indices,
+    indices_to_codes,
+    without_unlabelled,
+)
 from siil.errors import InputError
 
 
@@ -36,7 +46,7 @@ def test_float_masks_are_rounded_and_sacrum_and_coccyx_become_background():
     assert codes_to_indices(np.array([19.0000001, 26.0, 27.0])).tolist() == [19, 0, 0]
 
 
-@pytest.mark.parametrize("label", [-1, 29, 255, 256, 1000])
+@pytest.mark.parametrize("label", [-1, 29, 254, 256, 1000])
 def test_a_label_outside_the_table_is_refused_by_name(label):
     with pytest.raises(InputError, match=str(label)):
         codes_to_indices(np.array([0, 1, label]))
@@ -54,3 +64,12 @@ def test_neighbours_are_one_apart_whether_or_not_t13_lies_between():
 
 def test_colours_differ():
     assert len({vertebra.colour for vertebra in VERTEBRAE}) == 26
+
+
+def test_what_nobody_annotated_is_255_in_codes_and_indices_and_no_class():
+    codes = np.array([[0, 19], [UNLABELLED, 255]], np.uint8)
+    assert codes_to_indices(codes).tolist() == [[0, 19], [255, 255]]
+    assert indices_to_codes(codes_to_indices(codes)).tolist() == codes.tolist()
+    assert without_unlabelled(codes).tolist() == [[0, 19], [0, 0]]
+    assert without_unlabelled(codes).dtype == np.uint8
+    assert UNLABELLED not in BY_CODE

@@ -76,6 +76,19 @@ def test_only_a_changed_case_is_prepared_again(folder: Path) -> None:
     assert {name for name in before if before[name] != after[name]} == {"two.nii.gz"}
 
 
+def test_another_annotation_prepares_every_case_again(folder: Path) -> None:
+    config, _ = get_config(["--data_path", str(folder), *OPTIONS])
+    made = []
+    for annotation in ("all", "whole", "whole"):
+        source = config.dataset.sources["custom"].model_copy(update={"annotation": annotation})
+        dataset = config.dataset.model_copy(update={"sources": {"custom": source}})
+        data = in_process.prepare(config.model_copy(update={"dataset": dataset}))
+        made.append([contents(data / part) for part in ("msk", "pap")])
+    assert made[1] == made[2]
+    for every, whole in zip(made[0], made[1], strict=True):
+        assert not {name for name in every if name.endswith(".nii.gz") and every[name] == whole[name]}
+
+
 def test_another_folder_with_the_same_names_and_old_times_is_prepared_anew(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(folder, other)

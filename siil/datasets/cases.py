@@ -39,6 +39,8 @@ class Case:
     defects: str
     image_sha256: str
     mask_sha256: str
+    annotation: str = "all"
+    """how the annotation of its source ends (siil.datasets.annotation)"""
 
     @property
     def vertebrae(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from siil import anatomy
+from siil.config.schema.dataset import Annotation
 from siil.datasets import known
 from siil.datasets.cases import Case
 from siil.datasets.layout import Found, check_name
@@ -26,11 +27,12 @@ THREADS = 2
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """A scan, the name of its source and the SHA-256 of the source's files."""
+    """A scan, the name of its source, the SHA-256 of the source's files, and how its annotation ends."""
 
     source: str
     found: Found
     digests: Mapping[Path, str]
+    annotation: Annotation = "all"
 
 
 def make_cases(
@@ -148,6 +150,7 @@ def _row(scan: Indexed) -> Case | InputError:
         defects=" ".join(dict.fromkeys(words)),
         image_sha256=scan.digests[found.image],
         mask_sha256=scan.digests[found.mask],
+        annotation=scan.annotation,
     )
 
 

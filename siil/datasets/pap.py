@@ -13,6 +13,7 @@ import numpy as np
 
 from siil import anatomy
 from siil.config.schema.dataset import Pap
+from siil.scan.labels import label_counts, labels_present
 
 NEAR_MM = 30.0
 """Background within this distance of a vertebra is its neighbourhood."""
@@ -47,15 +48,15 @@ def processed_probability_map(mask_indices: np.ndarray, *, settings: Pap, spacin
 
     Returns:
         float32 of the mask's shape: non-negative, finite, sums to 1. Without a vertebra it is uniform; without
-        background all mass is on the vertebrae.
+        background all mass is on the vertebrae. 0 where nobody annotated.
     """
-    counts = np.bincount(mask_indices.ravel(), minlength=anatomy.CLASSES)
-    present = [int(index) for index in np.flatnonzero(counts) if index > 0]
+    counts = label_counts(mask_indices)
+    present = sorted(labels_present(mask_indices))
     floor = _floor(mask_indices, spacing_mm=spacing_mm)
     if not present:
         return floor
     background = settings.background_mass if counts[0] else 0.0
-    per_voxel = np.zeros(anatomy.CLASSES, np.float64)
+    per_voxel = np.zeros(counts.size, np.float64)
     for index, share in class_weights(present, settings=settings).items():
         per_voxel[index] = (1 - background) * share / counts[index]
     made = floor * np.float32(background)
@@ -66,13 +67,13 @@ def processed_probability_map(mask_indices: np.ndarray, *, settings: Pap, spacin
 
 def _floor(mask_indices: np.ndarray, *, spacing_mm: float) -> np.ndarray:
     """Mass 1 over the background, denser near the vertebrae; uniform when there is no vertebra. Float32."""
-    spine = mask_indices > 0
+    spine = anatomy.without_unlabelled(mask_indices) > 0
     made = np.ones(mask_indices.shape, np.float32)
     if spine.any():
         box = _around(spine, int(np.ceil(NEAR_MM / spacing_mm)))
         distance_mm = edt.edt(np.ascontiguousarray(~spine[box]), anisotropy=(spacing_mm,) * 3, parallel=1)
         made[box][distance_mm <= NEAR_MM] = NEAR_DENSITY
-        made[spine] = 0.0
+    made[mask_indices > 0] = 0.0
     total = float(made.sum(dtype=np.float64))
     return made / np.float32(total) if total > 0 else made
 

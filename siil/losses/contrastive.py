@@ -24,12 +24,14 @@ def contrast(
     present: Bool[Tensor, "B K"],
     memory: Float[Tensor, "K q E"],
     filled: Bool[Tensor, "K q"],
+    told: Bool[Tensor, "B K"],
     *,
     temperature: float,
 ) -> Float[Tensor, " B"]:
     """inter + 50 intra / temperature, mean over the present vertebrae whose memory is filled, per sample; none: zero.
 
-    Background (class 0) takes no part, neither as instance nor as a negative.
+    Background (class 0) takes no part, neither as instance nor as a negative. A vertebra that the labels do not tell of
+    (`told`; siil.model.mill.told_classes) is not counted.
     """
     unit = functional.normalize(embeddings[:, 1:], dim=2)
     slots = functional.normalize(memory[1:].detach().to(unit.dtype), dim=2)
@@ -40,7 +42,7 @@ def contrast(
     inter = _mean_slots(-functional.logsigmoid(own - negatives[..., None]), filled)
     squared = (unit[:, :, None] - slots).square().mean(3)
     intra = _mean_slots(squared, filled)
-    counted = present[:, 1:] & filled.any(1)
+    counted = (present & told)[:, 1:] & filled.any(1)
     return mean_where(inter + INTRA_WEIGHT * intra / temperature, counted)
 
 

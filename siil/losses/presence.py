@@ -7,14 +7,19 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
+from siil.losses.segmentation import mean_where
+
 ALPHA = 0.25
 GAMMA = 2
 
 
-def presence(logits: Float[Tensor, "B J"], target: Bool[Tensor, "B J"]) -> Float[Tensor, " B"]:
-    """Focal loss, mean over classes, per sample: alpha for present classes, 1 - alpha for absent ones."""
+def presence(
+    logits: Float[Tensor, "B J"], target: Bool[Tensor, "B J"], told: Bool[Tensor, "B J"]
+) -> Float[Tensor, " B"]:
+    """Focal loss, mean over the classes that the labels tell of, per sample: alpha for present classes, 1 - alpha for
+    absent ones."""
     truth = target.to(logits.dtype)
     entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     wrong = torch.where(target, 1 - logits.sigmoid(), logits.sigmoid())
     alpha = torch.where(target, ALPHA, 1 - ALPHA)
-    return (alpha * wrong**GAMMA * entropy).mean(1)
+    return mean_where(alpha * wrong**GAMMA * entropy, told)

@@ -15,12 +15,13 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from siil.anatomy import UNLABELLED
 from siil.config.schema.model import Loss
 from siil.losses.contrastive import contrast
 from siil.losses.localisation import localisation
 from siil.losses.presence import presence
 from siil.losses.segmentation import binary, classes_sigmoid, classes_softmax, instances
-from siil.model.mill import pooled_labels
+from siil.model.mill import pooled_labels, told_classes
 from siil.model.output import Core, Output
 
 Terms = dict[str, Callable[[], Tensor]]
@@ -31,7 +32,8 @@ def total_loss(output: Output, labels: Integer[Tensor, "B Z Y X"], *, loss: Loss
 
     Args:
         output: of the network; a baseline has the terms spine and vertebrae alone.
-        labels: internal indices, any integer type.
+        labels: internal indices, any integer type. A voxel that nobody annotated (UNLABELLED) has no effect on any
+            term; its low-resolution cell, its slice and its patch are then known only as far as other labels tell.
         loss: weights and temperature.
         activation: softmax or sigmoid, of O_S.
     """
@@ -49,27 +51,28 @@ def total_loss(output: Output, labels: Integer[Tensor, "B Z Y X"], *, loss: Loss
 def _answer_terms(output: Output, labels: Integer[Tensor, "B Z Y X"], activation: str) -> Terms:
     classes = {"softmax": classes_softmax, "sigmoid": classes_sigmoid}[activation]
     return {
-        "spine": lambda: binary(_precise(output.spine[:, 0]), labels > 0),
+        "spine": lambda: binary(_precise(output.spine[:, 0]), labels > 0, labels != UNLABELLED),
         "vertebrae": lambda: _one_by_one(classes, output.vertebrae, labels),
     }
 
 
 def _core_terms(core: Core, labels: Integer[Tensor, "B Z Y X"], loss: Loss) -> Terms:
     classes, slices = core.localisation.shape[1:]
-    target = pooled_labels(labels, stride=labels.shape[1] // slices, classes=classes)
-    occupied = target.any((3, 4))
+    target, unlabelled = pooled_labels(labels, stride=labels.shape[1] // slices, classes=classes)
+    occupied, spine = target.any((3, 4)), target[:, 1:].any(1)
+    told = told_classes(labels, classes=classes)
     terms: Terms = {
-        "instance": lambda: instances(core.instance_logits, target),
-        "semantic": lambda: binary(core.semantic_logits[:, 0], target[:, 1:].any(1)),
+        "instance": lambda: instances(core.instance_logits, target, unlabelled),
+        "semantic": lambda: binary(core.semantic_logits[:, 0], spine, spine | ~unlabelled),
         "localisation": lambda: localisation(
-            core.localisation_logits, occupied, entropy_weight=loss.localisation_entropy
+            core.localisation_logits, occupied, unlabelled.any((2, 3)), entropy_weight=loss.localisation_entropy
         ),
-        "presence": lambda: presence(core.presence_logits, occupied[:, 1:].any(2)),
+        "presence": lambda: presence(core.presence_logits, occupied[:, 1:].any(2), told[:, 1:]),
     }
     memory, filled = core.memory, core.filled
     if memory is not None and filled is not None:
         terms["contrast"] = lambda: contrast(
-            core.embeddings, core.present, memory, filled, temperature=loss.temperature
+            core.embeddings, core.present, memory, filled, told, temperature=loss.temperature
         )
     return terms
 

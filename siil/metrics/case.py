@@ -56,7 +56,8 @@ def score_case(
     """Score a label map against the truth.
 
     Args:
-        truth, prediction: [Z, Y, X] uint8 on one grid, VerSe codes; sacrum and coccyx are ignored.
+        truth, prediction: [Z, Y, X] uint8 on one grid, VerSe codes; sacrum and coccyx are ignored, what nobody
+            annotated counts as background (siil.metrics.annotation.judged takes out what is predicted there).
         spacing_mm: (Z, Y, X).
         complete: codes of the truth that the scan's border does not cut; None: judged by the border of this grid.
         tolerances_mm: of the surface Dice.

@@ -1,7 +1,7 @@
 """Where the vertebrae of a label map lie: bounding box, volume and centre of mass, in one pass.
 
 Part of `evaluate`; every other metric works in these boxes, never on the whole array. Arrays are (Z, Y, X) with VerSe
-codes; sacrum and coccyx are no vertebrae and are passed over on both sides.
+codes; sacrum, coccyx and what nobody annotated are no vertebrae and are passed over on both sides.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from siil.anatomy import BY_CODE, IGNORED_CODES
+from siil.anatomy import BY_CODE, IGNORED_CODES, UNLABELLED
 from siil.errors import InputError
 
 Box = tuple[slice, slice, slice]
@@ -41,7 +41,7 @@ def locate(labels: np.ndarray, spacing_mm: tuple[float, float, float]) -> dict[i
         raise InputError(f"label map: expected a 3D array of uint8, got {labels.ndim}D of {labels.dtype}")
     places: dict[int, Located] = {}
     for code, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box is None or code in IGNORED_CODES:
+        if box is None or code in (*IGNORED_CODES, UNLABELLED):
             continue
         if code not in BY_CODE:
             raise InputError(f"label map: label {code} is outside the VerSe table; expected 0-28 (26, 27 are ignored)")

@@ -109,18 +109,33 @@ def widen(rows: Bool[Tensor, "*rest z"]) -> Bool[Tensor, "*rest z"]:
     return wide
 
 
-def pooled_labels(labels: Integer[Tensor, "B Z Y X"], *, stride: int, classes: int) -> Bool[Tensor, "B K z y x"]:
-    """The one-hot labels, max-pooled by `stride`: multi-label, and never one-hot at full resolution."""
+def pooled_labels(
+    labels: Integer[Tensor, "B Z Y X"], *, stride: int, classes: int
+) -> tuple[Bool[Tensor, "B K z y x"], Bool[Tensor, "B z y x"]]:
+    """The one-hot labels, max-pooled by `stride` (multi-label, and never one-hot at full resolution), and the cells
+    that hold a voxel that nobody annotated."""
     cells = rearrange(labels.long(), "b (z p) (y q) (x r) -> b z y x (p q r)", p=stride, q=stride, r=stride)
-    found = torch.zeros(*cells.shape[:4], classes, dtype=torch.bool, device=labels.device)
-    return rearrange(found.scatter_(4, cells, True), "b z y x k -> b k z y x")
+    found = rearrange(_named(cells, classes), "b z y x k -> b k z y x")
+    return found[:, :classes], found[:, classes]
 
 
 def occupied_slices(labels: Integer[Tensor, "B Z Y X"], *, stride: int, classes: int) -> Bool[Tensor, "B K z"]:
     """T: does a low-resolution slice hold any voxel of a class? Max-pooled one-hot labels, reduced over y and x."""
     slabs = rearrange(labels.long(), "b (z p) y x -> b z (p y x)", p=stride)
-    found = torch.zeros(*slabs.shape[:2], classes, dtype=torch.bool, device=labels.device)
-    return rearrange(found.scatter_(2, slabs, True), "b z k -> b k z")
+    return rearrange(_named(slabs, classes)[..., :classes], "b z k -> b k z")
+
+
+def told_classes(labels: Integer[Tensor, "B Z Y X"], *, classes: int) -> Bool[Tensor, "B K"]:
+    """Of which classes the labels tell whether they are in the patch: of all, or, where voxels are not annotated, of
+    those that they name."""
+    found = _named(labels.long().flatten(1), classes)
+    return found[:, :classes] | ~found[:, classes:]
+
+
+def _named(labels: Integer[Tensor, "*rest n"], classes: int) -> Bool[Tensor, "*rest k"]:
+    """Which classes, and after them UNLABELLED, are among n labels."""
+    found = torch.zeros(*labels.shape[:-1], classes + 1, dtype=torch.bool, device=labels.device)
+    return found.scatter_(-1, labels.clamp_max(classes), True)
 
 
 def _ranks(L: Bool[Tensor, "B K z"]) -> tuple[Integer[Tensor, "B K z"], Integer[Tensor, "B K 1"]]:

@@ -24,8 +24,12 @@ class Network(nn.Module):
         """
         raise NotImplementedError
 
-    def remember(self, output: Output) -> None:
-        """Write the embeddings of a training step to the memory, after its loss. Baselines have none."""
+    def remember(self, output: Output, labels: Integer[Tensor, "B Z Y X"]) -> None:
+        """Write the embeddings of a training step to the memory, after its loss. Baselines have none.
+
+        labels: as the loss saw them; what was found in a patch with voxels that nobody annotated is written only where
+        the labels name it.
+        """
 
     def refresh_prototypes(self, seed: int) -> None:
         """Make the prototypes anew from the memory, with a seeded k-means. Baselines have none."""

@@ -41,7 +41,7 @@ from torch.nn import functional
 
 from siil.model.attention import FeedForward, InstanceStack, PrototypeAttention, SelfAttention
 from siil.model.encoder import Presence
-from siil.model.mill import Mill, occupied_slices
+from siil.model.mill import Mill, occupied_slices, told_classes
 from siil.model.network import Network
 from siil.model.ocpl import Ocpl
 from siil.model.output import Core, Output
@@ -146,9 +146,10 @@ class Siil(Network):
             teacher=truth is not None,
         )
 
-    def remember(self, output: Output) -> None:
+    def remember(self, output: Output, labels: Integer[Tensor, "B Z Y X"]) -> None:
         if self.ocpl is not None and output.core is not None:
-            self.ocpl.remember(output.core.embeddings, output.core.present)
+            present = output.core.present & told_classes(labels, classes=self.classes)
+            self.ocpl.remember(output.core.embeddings, present)
 
     def refresh_prototypes(self, seed: int) -> None:
         if self.ocpl is not None:

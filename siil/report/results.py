@@ -7,13 +7,13 @@ Tables are pandas frames with typed columns; volumes are (Z, Y, X) on the workin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from siil.anatomy import codes_to_indices
+from siil.anatomy import codes_to_indices, without_unlabelled
 from siil.config.schema.report import Report
 from siil.errors import DatasetError
 from siil.metrics import pool
@@ -82,10 +82,12 @@ class Results:
         return self.results / "test" / model / f"fold{fold}"
 
     def volumes(self, model: str, fold: int, case: str) -> dict[str, Volume]:
-        """CT, truth and decoded prediction of a scan as volumes with VerSe codes, on the working grid."""
+        """CT, truth and decoded prediction of a scan as volumes with VerSe codes, on the working grid. What nobody
+        annotated is drawn as background."""
+        truth = read_volume(_there(self.data / "msk" / f"{case}.nii.gz", "preprocess"))
         return {
             "ct": read_volume(_there(self.data / "img" / f"{case}.nii.gz", "preprocess")),
-            "truth": read_volume(_there(self.data / "msk" / f"{case}.nii.gz", "preprocess")),
+            "truth": replace(truth, array=without_unlabelled(truth.array)),
             "prediction": read_volume(_there(self.test_folder(model, fold) / f"{case}_work.nii.gz", "test")),
         }
 

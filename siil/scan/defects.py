@@ -12,6 +12,7 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 
+from siil.anatomy import KNOWN_CODES
 from siil.errors import InputError
 
 Action = Literal["repair", "say", "skip", "refuse"]
@@ -52,7 +53,7 @@ TABLE: Final[tuple[Defect, ...]] = (
     Defect("mask_grid", "refuse", "mask and image on one grid", "resample the mask onto the image's grid"),
     Defect("mask_shifted", "repair", "mask and image on one grid", "the image's grid is used"),
     Defect("mask_axes", "repair", "mask and image with one order of axes", "the mask is turned, without loss"),
-    Defect("labels", "refuse", "VerSe labels: 0, 1-7 (C), 8-19 (T), 20-25 (L), 26, 27, 28 (T13)", "map the labels"),
+    Defect("labels", "refuse", "VerSe labels: 0 to 28, 255 where nobody annotated", "map the labels"),
     Defect("codes", "refuse", "labels of the table that --codes names", "name the tool that made the map"),
     Defect("fractions", "refuse", "whole numbers as labels", "resample the mask with nearest neighbours"),
     Defect("off_bone", "say", "bone under the labels", "look whether the mask is mirrored"),
@@ -141,6 +142,6 @@ def check_hu(array: np.ndarray, path: Path | str) -> str | None:
 
 def check_labels(present: np.ndarray, path: Path | str) -> None:
     """Raise InputError unless every label in `present` (unique values of a mask) is in VerSe's table."""
-    strange = [int(value) for value in present if not 0 <= value <= 28]
+    strange = [int(value) for value in present if value not in KNOWN_CODES]
     if strange:
         raise refusal("labels", path, f"{strange[:8]}")

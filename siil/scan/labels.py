@@ -1,12 +1,15 @@
-"""Which labels a mask holds, and how many voxels of each."""
+"""Which labels a mask holds, and how many voxels of each. What nobody annotated is no label."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from siil.anatomy import UNLABELLED
+
 
 def label_counts(labels: np.ndarray) -> np.ndarray:
-    """[256] int64: voxels of each label of a uint8 array (Z, Y, X), plane by plane: no wider copy of the whole."""
+    """[256] int64: voxels of each label of a uint8 array (Z, Y, X), plane by plane: no wider copy of the whole. The
+    last one counts UNLABELLED."""
     counts = np.zeros(256, np.int64)
     for plane in labels:
         counts += np.bincount(plane.ravel(), minlength=256)
@@ -14,5 +17,5 @@ def label_counts(labels: np.ndarray) -> np.ndarray:
 
 
 def labels_present(labels: np.ndarray) -> set[int]:
-    """Labels above 0 in a uint8 array (Z, Y, X)."""
-    return {int(label) for label in np.flatnonzero(label_counts(labels)) if label > 0}
+    """Labels in a uint8 array (Z, Y, X), without 0 and UNLABELLED."""
+    return {int(label) for label in np.flatnonzero(label_counts(labels))} - {0, UNLABELLED}

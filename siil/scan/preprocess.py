@@ -38,7 +38,8 @@ _COARSE_MM = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Preprocessed:
-    """A case on the working grid. image: int16 HU. mask: uint8 VerSe codes (sacrum and coccyx are background)."""
+    """A case on the working grid. image: int16 HU. mask: uint8 VerSe codes (sacrum and coccyx are
+    background, what nobody annotated stays so)."""
 
     image: Volume
     mask: Volume | None
@@ -164,12 +165,13 @@ def _crop_box(image: np.ndarray, settings: Preprocess) -> Box:
 
 
 def _around_labels(box: Box, labels: np.ndarray) -> Box:
-    """The box, widened where it must be to hold every label: the truth is never cropped."""
-    if not labels.any():
+    """The box, widened where it must be to hold every vertebra: the truth is never cropped."""
+    vertebrae = anatomy.without_unlabelled(labels) > 0
+    if not vertebrae.any():
         return box
     spans = []
     for axis, span in enumerate(box):
-        marked = np.flatnonzero(labels.any(tuple(other for other in range(3) if other != axis)))
+        marked = np.flatnonzero(vertebrae.any(tuple(other for other in range(3) if other != axis)))
         spans.append(slice(min(span.start, int(marked[0])), max(span.stop, int(marked[-1]) + 1)))
     return spans[0], spans[1], spans[2]
 

@@ -17,8 +17,11 @@ import pandas as pd
 import typer
 
 from siil.config import Config
+from siil.config.schema.dataset import Annotation
+from siil.datasets.annotation import mark_unlabelled
 from siil.errors import DatasetError, InputError
 from siil.metrics import objects, rows
+from siil.metrics.annotation import judged
 from siil.metrics.case import score_case
 from siil.run import files, provenance
 from siil.scan import volume
@@ -36,6 +39,7 @@ def evaluate(
     geometry: Annotated[Path, typer.Option(help="geometry of the case, as preprocess wrote it")],
     prediction: Annotated[Path, typer.Option(help="folder with {case}_seg, _work, _raw.nii.gz and _scan.json")],
     output: Annotated[Path, typer.Option(help="TSV to write: a row per space and vertebra, and per space")],
+    annotation: Annotated[Annotation, typer.Option(help="of its source: are cut vertebrae labelled?")] = "all",
 ) -> None:
     """Score one predicted case: Dice, surface distances, identification, on both grids. Research use only.
 
@@ -53,6 +57,9 @@ def evaluate(
     run = provenance.run_path(output)
     with provenance.record(run, stage="evaluate", config={"evaluate": settings.model_dump()}, inputs=inputs):
         native = volume.match_mask(source.source, volume.read_mask(truth_input), str(truth_input))
+        ignores = settings.beyond_annotation == "ignore"
+        if ignores:
+            native = mark_unlabelled(native, annotation=annotation)
         places = objects.locate(native.array, native.grid.spacing_mm)
         uncut = objects.complete(places, native.array.shape)
         flagged = _flagged(facts)
@@ -60,7 +67,7 @@ def evaluate(
         for space, there, found in _pairs(truth, native, predicted, source):
             scored = score_case(
                 there.array,
-                found.array,
+                judged(there.array, found.array) if ignores else found.array,
                 there.grid.spacing_mm,
                 complete=uncut,
                 tolerances_mm=settings.surface_tolerances_mm,

@@ -88,7 +88,8 @@ def _prepare_case(config: Config, case: Case, *, data: Path) -> None:
     image, mask, pap = (data / part / f"{case.case}.nii.gz" for part in ("img", "msk", "pap"))
     geometry = data / "geometry" / f"{case.case}.json"
     digests = [case.image_sha256, case.mask_sha256]
-    if not _up_to_date(config, "preprocess", digests, outputs=(image, mask, geometry)):
+    made = (image, mask, geometry)
+    if not _up_to_date(config, "preprocess", digests, outputs=made, annotation=case.annotation):
         _stage(
             config,
             "preprocess",
@@ -97,6 +98,7 @@ def _prepare_case(config: Config, case: Case, *, data: Path) -> None:
             output_image=image,
             output_mask=mask,
             output_geometry=geometry,
+            annotation=case.annotation,
         )
     if not _up_to_date(config, "pap", [files.sha256(mask)], outputs=[pap]):
         _stage(config, "pap", mask=mask, output=pap)
@@ -117,6 +119,7 @@ def _test_case(config: Config, case: Case, *, data: Path, fold: int, device: str
         geometry=geometry,
         prediction=found,
         output=table,
+        annotation=case.annotation,
     )
 
 
@@ -138,13 +141,18 @@ def _values(config: Config, verb: str) -> dict[str, Any]:
     return configuration.sections(config, BY_NAME[verb].sections)
 
 
-def _up_to_date(config: Config, verb: str, digests: list[str], *, outputs: Sequence[Path]) -> bool:
-    """Were `outputs` made so, from inputs of these digests? If not, the record goes: it is of other outputs."""
+def _up_to_date(
+    config: Config, verb: str, digests: list[str], *, outputs: Sequence[Path], annotation: str | None = None
+) -> bool:
+    """Were `outputs` made so, from inputs of these digests and this annotation?
+
+    If not, the record goes: it is of other outputs.
+    """
     record = run_path(outputs[0])
     if all(path.is_file() for path in (record, *outputs)):
         entry = json.loads(record.read_text(encoding="utf-8"))
-        made = (entry.get("code"), entry.get("config"), list(entry.get("inputs", {}).values()))
-        if made == (code_digest(verb), _values(config, verb), digests):
+        made = (entry.get("code"), entry.get("config"), list(entry.get("inputs", {}).values()), entry.get("annotation"))
+        if made == (code_digest(verb), _values(config, verb), digests, annotation):
             return True
     record.unlink(missing_ok=True)
     return False

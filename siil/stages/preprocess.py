@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from siil.config import Config
+from siil.config.schema.dataset import Annotation
+from siil.datasets.annotation import mark_unlabelled
 from siil.run import files, provenance
 from siil.scan import preprocess as steps
 from siil.scan import volume
@@ -25,11 +27,12 @@ def preprocess(
     output_image: Annotated[Path, typer.Option(help="CT on the working grid, int16 HU")],
     output_mask: Annotated[Path, typer.Option(help="mask on the working grid, uint8 VerSe codes")],
     output_geometry: Annotated[Path, typer.Option(help="JSON with the way back to the input's grid")],
+    annotation: Annotated[Annotation, typer.Option(help="of its source: are cut vertebrae labelled?")] = "all",
 ) -> None:
     """Bring one CT and its mask to the working grid: LPS, isotropic, clipped to a HU window, cropped to the body.
 
     Any orientation, spacing and data type; small faults of a header are mended and said, others are refused with one
-    line. The geometry file holds the exact way back.
+    line. The geometry file holds the exact way back. In the mask 255 marks what nobody annotated.
     """
     settings = config.dataset.preprocess
     steps.check_size(volume.read_grid(image), settings=settings, name=str(image))
@@ -40,8 +43,8 @@ def preprocess(
         made = steps.preprocess(scan, labels, settings=settings, name=str(image))
         assert made.mask is not None
         volume.write_volume(output_image, made.image)
-        volume.write_volume(output_mask, made.mask)
+        volume.write_volume(output_mask, mark_unlabelled(made.mask, annotation=annotation))
         files.write_json(output_geometry, made.geometry.to_json())
-        entry["defects"] = list(made.defects)
+        entry["defects"], entry["annotation"] = list(made.defects), annotation
     for defect in made.defects:
         log.warning("%s: %s", image, defect)

@@ -14,10 +14,14 @@ import numpy as np
 import pandas as pd
 import typer
 
+from siil.anatomy import UNLABELLED
 from siil.config import Config
+from siil.config.schema.dataset import Annotation
 from siil.datasets import labelmaps
+from siil.datasets.annotation import mark_unlabelled
 from siil.errors import ConfigError, DatasetError
 from siil.metrics import rows
+from siil.metrics.annotation import judged
 from siil.metrics.case import score_case
 from siil.report import tables
 from siil.report.formats import FORMATS, to_markdown
@@ -40,6 +44,7 @@ def score(
         typer.Option(help=f"{', '.join(labelmaps.CODES)}, or a dataset.json: once, or for each --pred"),
     ],
     name: Annotated[list[str], typer.Option(help="how a tool is called in the tables, for each --pred")] = [],  # noqa: B006
+    annotation: Annotated[Annotation, typer.Option(help="of --gt: are cut vertebrae labelled?")] = "all",
     output: Annotated[Path, typer.Option(help="folder for vertebrae.tsv, scans.tsv and the tables")] = Path("scores"),
 ) -> None:
     """Score folders of label maps made by any tools against the same truth, by one code. Research use only.
@@ -47,7 +52,8 @@ def score(
     Maps and masks find each other by the name of the case, and are compared on the grid of the mask. A mask without a
     map counts as missed vertebrae, a map without a mask is left out; both are said. The first tool is the one that the
     others are tested against (Wilcoxon, Holm-corrected). A scan whose name begins with `sub-X_` belongs to patient
-    `sub-X`.
+    `sub-X`. With `--set evaluate.beyond_annotation=ignore` what lies where nobody annotated (255 in a mask, or by
+    `--annotation whole` beyond its labelled range) is no false positive.
     """
     tools = _tools(pred, codes, name)
     truths = labelmaps.find(gt)
@@ -59,7 +65,9 @@ def score(
     with provenance.record(output / "run.json", stage="score", config=used, inputs=inputs) as entry:
         parts = []
         for case, paths in track(truths.items(), description="score", total=len(truths)):
-            truth = labelmaps.read(paths, labelmaps.table("verse"))
+            truth = labelmaps.read(paths, labelmaps.table("verse") | {UNLABELLED: UNLABELLED})
+            if config.evaluate.beyond_annotation == "ignore":
+                truth = mark_unlabelled(truth, annotation=annotation)
             for tool, (_, table) in tools.items():
                 parts.append(_score(case, truth, tool, maps[tool].get(case), table, config))
         scored = pd.concat(parts, ignore_index=True)
@@ -110,6 +118,8 @@ def _score(
         for note in dict.fromkeys(mended.repairs):
             log.warning("%s, %s: %s", tool, paths[0], note)
         found = mended.array
+    if config.evaluate.beyond_annotation == "ignore":
+        found = judged(truth.array, found)
     frame = score_case(
         truth.array,
         found,

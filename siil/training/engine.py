@@ -95,7 +95,7 @@ def fit(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if phase is not Phase.ENCODER:
-            network.remember(objective.output)
+            network.remember(objective.output, labels)
         if mean is not None:
             mean.update_parameters(network)
         ledger.write(step, cases=batch.cases, terms=terms, norm=norm)

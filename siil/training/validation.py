@@ -1,7 +1,7 @@
 """Scores of the network alone on the validation cases; the mean Dice per vertebra chooses the best epoch.
 
 The window and arg max of inference without the whole-scan decoding, since it is the network that is judged. On the
-working grid. The test set is never seen here.
+working grid. What nobody annotated is left out. The test set is never seen here.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from siil.anatomy import BY_CODE, indices_to_codes
 from siil.config.schema.inference import Inference
 from siil.inference.fuse import raw_labels
 from siil.inference.sliding_window import slide
+from siil.metrics.annotation import judged
 from siil.metrics.identification import verse_hits
 from siil.metrics.objects import locate
 from siil.metrics.overlap import dice, overlaps
@@ -72,7 +73,8 @@ class Validator:
             activation=self.activation,
         )
         found = raw_labels(posterior, threshold=self.inference.spine_threshold)
-        return sums_of_case(indices_to_codes(case.labels), indices_to_codes(found), spacing_mm=self.spacing_mm)
+        truth = indices_to_codes(case.labels)
+        return sums_of_case(truth, judged(truth, indices_to_codes(found)), spacing_mm=self.spacing_mm)
 
 
 def sums_of_case(truth: np.ndarray, predicted: np.ndarray, *, spacing_mm: float) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from siil.anatomy import BY_NAME
+from siil.anatomy import BY_NAME, UNLABELLED
 from siil.datasets.pap import NEAR_DENSITY, class_weights, processed_probability_map
 from tests.scans import PAP
 
@@ -103,3 +103,31 @@ def test_distance_is_measured_in_millimetres():
     coarse = processed_probability_map(mask, settings=PAP, spacing_mm=4.0)
     assert fine[16, 0, 0] / fine[31, 31, 31] == pytest.approx(4)  # 15 mm
     assert coarse[16, 0, 0] / coarse[31, 31, 31] == pytest.approx(1)  # 60 mm
+
+
+def test_what_nobody_annotated_has_no_mass_and_the_rest_its_shares_as_before():
+    mask = column((L4, 3), (L3, 4), (L2, 9), (L1, 3))
+    beyond = mask.copy()
+    beyond[21:][beyond[21:] == 0] = UNLABELLED
+    whole, cut = made(mask), made(beyond)
+    assert not cut[beyond == UNLABELLED].any()
+    assert cut.sum(dtype=np.float64) == pytest.approx(1, abs=1e-6)
+    for index in (L4, L3, L2, L1):
+        assert mass(cut, beyond, index) == pytest.approx(mass(whole, mask, index), rel=1e-5)
+    background = PAP.background_mass
+    assert mass(cut, beyond, 0) == pytest.approx(background, rel=1e-5)
+
+
+def test_beyond_the_annotation_nothing_counts_as_the_neighbourhood_of_a_vertebra():
+    """The same map as without the marked voxels: their distance to anything plays no part."""
+    mask = np.zeros((40, 16, 16), np.uint8)
+    mask[2:5, 6:9, 6:9] = L1
+    mask[30:] = UNLABELLED
+    found = made(mask)
+    assert found[5, 7, 7] == pytest.approx(NEAR_DENSITY * found[28, 0, 0], rel=1e-5)
+
+
+def test_with_nothing_but_vertebrae_and_unlabelled_voxels_all_mass_is_on_the_vertebrae():
+    mask = np.full((8, 8, 8), UNLABELLED, np.uint8)
+    mask[2] = L1
+    assert mass(made(mask), mask, L1) == pytest.approx(1, abs=1e-6)

@@ -26,7 +26,7 @@ def loss(
             slots[BY_NAME[name].index, number] = torch.tensor(value)
             filled[BY_NAME[name].index, number] = True
     embeddings.requires_grad_()
-    value = contrast(embeddings, present, slots, filled, temperature=temperature)[0]
+    value = contrast(embeddings, present, slots, filled, torch.ones_like(present), temperature=temperature)[0]
     value.backward()
     assert embeddings.grad is not None
     assert torch.isfinite(embeddings.grad).all()
@@ -81,7 +81,7 @@ def test_background_is_no_negative() -> None:
     memory[1] = torch.tensor([1.0, 0.0])
     filled = torch.zeros(CLASSES, 1, dtype=torch.bool)
     filled[:2] = True
-    assert contrast(embeddings, present, memory, filled, temperature=1.0)[0] == 0
+    assert contrast(embeddings, present, memory, filled, torch.ones_like(present), temperature=1.0)[0] == 0
 
 
 def test_alone_in_the_memory_an_embedding_has_no_negatives() -> None:

@@ -9,13 +9,24 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from siil.losses.segmentation import binary, classes_sigmoid, classes_softmax, instances, mean_where
+from siil.losses import segmentation
+from siil.losses.segmentation import classes_sigmoid, classes_softmax, mean_where
 
 LN2 = log(2)
 
 
 def near(found: Tensor, *expected: float) -> None:
     torch.testing.assert_close(found, torch.tensor(expected, dtype=found.dtype), rtol=1e-6, atol=1e-7)
+
+
+def binary(logits: Tensor, target: Tensor) -> Tensor:
+    """Where everything is annotated."""
+    return segmentation.binary(logits, target, torch.ones_like(target))
+
+
+def instances(logits: Tensor, target: Tensor) -> Tensor:
+    """Where everything is annotated."""
+    return segmentation.instances(logits, target, torch.zeros_like(target[:, 0]))
 
 
 def random_case(classes: int = 6) -> tuple[Tensor, Tensor]:

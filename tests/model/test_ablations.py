@@ -47,7 +47,7 @@ def test_without_ocpl_there_is_no_memory_and_no_contrast_term() -> None:
     network = make_network(ocpl=False)
     image, labels = make_batch()
     output = network(image, labels)
-    network.remember(output)
+    network.remember(output, labels)
     network.refresh_prototypes(0)
     assert not list(network.buffers())
     assert output.core.memory is None

@@ -100,7 +100,7 @@ def test_a_baseline_answers_trains_and_has_no_core(name: str) -> None:
     total_loss(output, labels, loss=make_loss(), activation="softmax")["total"].backward()
     assert all(torch.isfinite(value.grad).all() for value in network.parameters() if value.grad is not None)
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    network.remember(output)
+    network.remember(output, labels)
     network.refresh_prototypes(0)
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     with pytest.raises(ValueError, match="eval mode"):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from siil.anatomy import UNLABELLED
 from siil.model.mill import (
     Mill,
     fill_gaps,
@@ -14,6 +15,7 @@ from siil.model.mill import (
     occupied_slices,
     pooled_labels,
     pooling_weights,
+    told_classes,
     widen,
     writing_weights,
 )
@@ -130,7 +132,7 @@ def test_pooled_labels_are_the_max_pooled_one_hot() -> None:
     labels[0, 3, 1, 6] = 6  # a class with a single voxel
     one_hot = functional.one_hot(labels.long(), 7).movedim(4, 1).double()
     expected = functional.max_pool3d(one_hot, 2) > 0
-    assert torch.equal(pooled_labels(labels, stride=2, classes=7), expected)
+    assert torch.equal(pooled_labels(labels, stride=2, classes=7)[0], expected)
     assert torch.equal(occupied_slices(labels, stride=2, classes=7), expected.any(4).any(3))
     assert expected[0, 6].sum() == 1
 
@@ -153,3 +155,21 @@ def test_an_absent_instance_pools_and_writes_nothing() -> None:
     L = torch.zeros(1, 1, 6, dtype=torch.bool)
     assert not pooling_weights(L, parts=8, dtype=torch.float64).any()
     assert not writing_weights(L, parts=8, dtype=torch.float64).any()
+
+
+def test_cells_with_unlabelled_voxels_are_told_apart_and_named_by_no_class() -> None:
+    labels = torch.zeros(1, 4, 2, 2, dtype=torch.uint8)
+    labels[0, 0], labels[0, 0, 0, 0], labels[0, 3] = UNLABELLED, 5, UNLABELLED
+    found, unlabelled = pooled_labels(labels, stride=2, classes=7)
+    assert unlabelled.flatten().tolist() == [True, True]
+    assert found[0, :, 0, 0, 0].nonzero().flatten().tolist() == [0, 5]  # slice 1 is background
+    assert found[0, :, 1, 0, 0].nonzero().flatten().tolist() == [0]
+    assert torch.equal(occupied_slices(labels, stride=2, classes=7), found.any(4).any(3))
+
+
+def test_labels_tell_of_all_classes_or_where_some_are_missing_of_those_that_they_name() -> None:
+    labels = torch.zeros(3, 2, 2, 2, dtype=torch.uint8)
+    labels[:2, 0, 0] = 5
+    labels[1:, 1, 1, 1] = UNLABELLED
+    told = told_classes(labels, classes=7)
+    assert [row.nonzero().flatten().tolist() for row in told] == [list(range(7)), [0, 5], [0]]

@@ -13,11 +13,11 @@ from siil.model.mill import Mill
 from siil.model.output import Output
 from siil.model.siil import Siil
 from tests.model.samples import SPACING_MM, make_loss
-from tests.oracle.losses import WEIGHTS, distance, terms_of
+from tests.oracle.losses import WEIGHTS, distance, terms_of, told_classes
 from tests.oracle.memory import Memory, cycled, distinct, least_movement, means_of_nearest, movement
 from tests.oracle.mill import Heights, from_prediction
 from tests.oracle.network import CLASSES, Answer, Setting, forward
-from tests.oracle.samples import L1, L6, T12, T13, random_batch, random_network
+from tests.oracle.samples import L1, L6, T12, T13, partly_annotated, random_batch, random_network
 
 TOLERANCE = 1e-9
 
@@ -146,9 +146,14 @@ def compare(
     seed: int,
     patches: int = 4,
     weights: dict[str, float] | None = None,
+    annotated: bool = True,
 ) -> Output:
-    """Outputs, terms and gradients of the last `patches` of a random batch; returns the network's outputs."""
+    """Outputs, terms and gradients of the last `patches` of a random batch; returns the network's outputs.
+
+    annotated: False takes labels away (partly_annotated).
+    """
     image, labels = (part[-patches:] for part in random_batch(seed))
+    labels = labels if annotated else partly_annotated(labels, seed)
     given = labels if teacher else None
     activation = values.get("vertebrae_activation", "softmax")
     output = network(image, given)
@@ -184,6 +189,17 @@ def test_an_ablation_equals_the_oracle(name: str, network: str, teacher: bool) -
 def test_the_cross_entropy_of_l_has_its_own_weight() -> None:
     values, weights = NETWORKS["pyramid, additions"], {"localisation_entropy": 10.0}
     compare(random_network(seed=30, **values), values, teacher=False, seed=30, patches=2, weights=weights)
+
+
+@pytest.mark.parametrize("teacher", [True, False], ids=["L from labels", "L predicted"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_nobody_annotated_takes_part_as_little_as_in_the_oracle(name: str, teacher: bool) -> None:
+    values = NETWORKS[name]
+    seed = 60 + sorted(NETWORKS).index(name)
+    core = compare(random_network(seed=seed, **values), values, teacher=teacher, seed=seed, annotated=False).core
+    assert core is not None
+    if teacher:
+        assert core.present[:, 1:].sum(1).tolist()[1:] == [0, 0, 6], "a patch without any label names nothing"
 
 
 @pytest.mark.parametrize("memory", ["empty", "full"])
@@ -242,9 +258,12 @@ def test_memory_and_prototypes_over_steps() -> None:
     plain = Memory(slots=6, momentum=0.75)
     for step in range(4):
         image, labels = (part[step == 0 :] for part in random_batch(step))  # to begin with, not all are known
-        network.remember(network(image, labels))
-        for answer in oracle_answers(network, image, labels, setting_of(network, values)):
-            plain.write(answer.e)
+        labels = partly_annotated(labels, step) if step == 2 else labels  # in patches of which L names more
+        given = None if step == 2 else labels
+        network.remember(network(image, given), labels)
+        for n, answer in enumerate(oracle_answers(network, image, given, setting_of(network, values))):
+            told = told_classes(labels[n])
+            plain.write({j: e for j, e in answer.e.items() if j in told})
         assert_same_memory(network, plain)
         before = network.ocpl.prototypes.clone()
         network.refresh_prototypes(step)

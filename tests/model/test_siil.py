@@ -109,7 +109,7 @@ def test_with_l_from_the_ground_truth_every_parameter_changes_in_phase_2(size: d
         all_terms(output, labels)["total"].backward()
         optimizer.step()
         optimizer.zero_grad()
-        network.remember(output)
+        network.remember(output, labels)
         network.refresh_prototypes(0)
     same = {name for name, value in network.named_parameters() if torch.equal(value, before[name])}
     # R_P is zero under the leak guard: the gain of a norm of zeros has nothing to scale before phase 3.
@@ -154,7 +154,7 @@ def test_a_training_forward_changes_no_buffer_either() -> None:
     output = network(image, labels)
     assert network.ocpl is not None
     assert not network.ocpl.filled.any()
-    network.remember(output)
+    network.remember(output, labels)
     assert network.ocpl.filled.sum(1).nonzero().flatten().tolist() == [7, 8, 9, 17, 18, 19, 20, 21]
 
 

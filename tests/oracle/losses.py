@@ -1,4 +1,7 @@
-"""Every term of the total loss, of one patch (method.md, sections 2, 4, 6 and 10)."""
+"""Every term of the total loss, of one patch (method.md, sections 2, 4, 6 and 10).
+
+What nobody annotated (label 255) is left out of the lists that each term is a sum or a mean of.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ WEIGHTS = {
 }
 TEMPERATURE = 0.07
 T13 = 20
+UNLABELLED = 255
 
 
 def terms_of(
@@ -41,19 +45,34 @@ def terms_of(
     """
     kind = answer.spine.dtype
     target = pooled(labels, stride, kind)
+    unlabelled = functional.max_pool3d((labels == UNLABELLED).to(kind)[None], stride)[0] > 0
     any_vertebra = torch.stack(target[1:]).amax(0)
-    found = [bool(mask.any()) for mask in target]
+    told = told_classes(labels)
+    known = labels != UNLABELLED
     terms = {
-        "spine": dice_bce(answer.spine[0], (labels > 0).to(kind)),
-        "vertebrae": vertebrae(answer.vertebrae, labels, activation),
-        "instance": instance(answer.instance, target),
-        "semantic": dice_bce(answer.semantic[0], any_vertebra),
-        "presence": presence(answer.C, found),
-        "contrast": contrast(answer.e, M, filled),
+        "spine": dice_bce(answer.spine[0][known], (labels[known] > 0).to(kind)),
+        "vertebrae": vertebrae(answer.vertebrae[:, known], labels[known], activation),
+        "instance": instance(answer.instance, target, unlabelled),
+        "semantic": dice_bce(*annotated(answer.semantic[0], any_vertebra, unlabelled)),
+        "presence": presence(answer.C, {j: bool(target[j].any()) for j in told if j > 0}),
+        "contrast": contrast({j: e for j, e in answer.e.items() if j in told}, M, filled),
     }
     if answer.L_hat is not None:
-        terms["localisation"] = localisation(answer.L_hat, [mask.amax((1, 2)) for mask in target], entropy_weight)
+        T = [mask.amax((1, 2)) for mask in target]
+        terms["localisation"] = localisation(answer.L_hat, T, unlabelled.flatten(1).any(1), entropy_weight)
     return terms
+
+
+def told_classes(labels: Integer[Tensor, "Z Y X"]) -> list[int]:
+    """Of which classes the labels tell whether they are in the patch."""
+    named = [j for j in range(CLASSES) if (labels == j).any()]
+    return named if (labels == UNLABELLED).any() else list(range(CLASSES))
+
+
+def annotated(logits: Tensor, target: Tensor, unlabelled: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits and truth where the truth is known: it is 1, or every voxel below is annotated."""
+    known = (target > 0) | ~unlabelled
+    return logits[known], target[known]
 
 
 def pooled(labels: Integer[Tensor, "Z Y X"], stride: int, kind: torch.dtype) -> list[Tensor]:
@@ -72,64 +91,78 @@ def dice(probability: Tensor, target: Tensor) -> Float[Tensor, ""]:
 
 
 def dice_bce(logits: Tensor, target: Tensor) -> Float[Tensor, ""]:
-    return dice(logits.sigmoid(), target) + bce(logits, target).mean()
+    return dice(logits.sigmoid(), target) + mean(bce(logits, target))
 
 
-def vertebrae(logits: Float[Tensor, "K Z Y X"], labels: Integer[Tensor, "Z Y X"], activation: str) -> Tensor:
-    """Cross-entropy over all K and the mean Dice over the classes in the ground truth."""
+def mean(values: Tensor) -> Float[Tensor, ""]:
+    """0 of nothing."""
+    return values.mean() if values.numel() else values.sum()
+
+
+def vertebrae(logits: Float[Tensor, "K n"], labels: Integer[Tensor, "n"], activation: str) -> Tensor:
+    """Cross-entropy over all K and the mean Dice over the classes in the ground truth, of the annotated voxels."""
     likely = logits.softmax(0) if activation == "softmax" else logits.sigmoid()
     entropy = logits.new_zeros(())
     dices = []
     for j, (logit, probability) in enumerate(zip(logits, likely, strict=True)):
         target = (labels == j).to(logits.dtype)
         if activation == "softmax":
-            entropy = entropy - (probability.log() * target).mean()
+            entropy = entropy - mean(probability.log() * target)
         else:
-            entropy = entropy + bce(logit, target).mean() / CLASSES
+            entropy = entropy + mean(bce(logit, target)) / CLASSES
         if target.any():
             dices.append(dice(probability, target))
-    return entropy + torch.stack(dices).mean()
+    return entropy + torch.stack(dices).mean() if dices else entropy
 
 
-def instance(logits: Float[Tensor, "K z y x"], target: list[Tensor]) -> Tensor:
+def instance(logits: Float[Tensor, "K z y x"], target: list[Tensor], unlabelled: Tensor) -> Tensor:
     """Dice + 2 BCE, mean over the vertebrae in the ground truth."""
     losses = []
     for j in range(1, CLASSES):
         if target[j].any():
-            losses.append(dice(logits[j].sigmoid(), target[j]) + 2 * bce(logits[j], target[j]).mean())
+            logit, truth = annotated(logits[j], target[j], unlabelled)
+            losses.append(dice(logit.sigmoid(), truth) + 2 * bce(logit, truth).mean())
     return torch.stack(losses).mean() if losses else logits.new_zeros(())
 
 
-def localisation(L_hat: Float[Tensor, "K z"], T: list[Tensor], entropy_weight: float) -> Tensor:
-    """L_L: weighted cross-entropy + 1 - IoU of present rows + 10 KL of how many vertebrae a slice has."""
+def localisation(L_hat: Float[Tensor, "K z"], T: list[Tensor], unlabelled: Tensor, entropy_weight: float) -> Tensor:
+    """L_L: weighted cross-entropy + 1 - IoU of present rows + 10 KL of how many vertebrae a slice has.
+
+    unlabelled [z]: slices with voxels that nobody annotated.
+    """
     present = [j for j in range(1, CLASSES) if T[j].any()]
     entropy, weights = L_hat.new_zeros(()), 0.0
     for j in range(1, CLASSES):
-        weight = 3.0 if j in present else 1.0
-        entropy = entropy + weight * bce(L_hat[j], T[j]).sum()
-        weights += weight * len(T[j])
-    loss = entropy_weight * entropy / weights
+        logits, truth = annotated(L_hat[j], T[j], unlabelled)
+        if len(truth):
+            weight = 3.0 if j in present else 1.0
+            entropy = entropy + weight * bce(logits, truth).mean()
+            weights += weight
+    loss = entropy_weight * entropy / max(weights, 1.0)
     if not present:
         return loss
     misses = []
     for j in present:
-        likely = L_hat[j].sigmoid()
-        both = (likely * T[j]).sum()
-        misses.append(1 - (both + 1) / (likely.sum() + T[j].sum() - both + 1))
-    inside = [i for i in range(L_hat.shape[1]) if any(T[j][i] > 0 for j in present)]
+        logits, truth = annotated(L_hat[j], T[j], unlabelled)
+        likely = logits.sigmoid()
+        both = (likely * truth).sum()
+        misses.append(1 - (both + 1) / (likely.sum() + truth.sum() - both + 1))
+    inside = [i for i in range(L_hat.shape[1]) if any(T[j][i] > 0 for j in present) and not unlabelled[i]]
+    if not inside:
+        return loss + torch.stack(misses).mean()
     a = torch.stack([sum((L_hat[j, i].sigmoid() for j in present), start=L_hat.new_zeros(())) for i in inside])
     b = torch.stack([sum((T[j][i] for j in present), start=L_hat.new_zeros(())) for i in inside])
     divergence = sum(q * (q / r).log() for q, r in zip(b.softmax(0), a.softmax(0), strict=True))
     return loss + torch.stack(misses).mean() + 10 * divergence
 
 
-def presence(C: Vector, found: list[bool]) -> Tensor:
+def presence(C: Vector, found: dict[int, bool]) -> Tensor:
     """L_C: focal, alpha 0.25 for present classes, 1 - alpha for absent ones, gamma 2."""
     losses = []
-    for logit, there in zip(C, found[1:], strict=True):
-        right = logit if there else -logit
+    for j, there in found.items():
+        right = C[j - 1] if there else -C[j - 1]
         losses.append(-(0.25 if there else 0.75) * (-right).sigmoid() ** 2 * functional.logsigmoid(right))
-    return torch.stack(losses).mean()
+    return torch.stack(losses).mean() if losses else C.new_zeros(())
 
 
 def distance(j: int, c: int) -> int:

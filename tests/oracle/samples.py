@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from siil.anatomy import BY_NAME
+from siil.anatomy import BY_NAME, UNLABELLED
 from siil.model.build import build_network
 from siil.model.siil import Siil
 from tests.model.samples import SPACING_MM, make_model
@@ -74,3 +74,13 @@ def random_batch(seed: int) -> tuple[Tensor, Tensor]:
     )
     noise = torch.rand(labels.shape, generator=generator, dtype=torch.float64)
     return (noise * 2 - 1 + 0.02 * labels)[:, None], labels
+
+
+def partly_annotated(labels: Tensor, seed: int) -> Tensor:
+    """The patches of random_batch, of which nobody annotated: the upper end and scattered voxels; nothing is missing;
+    anything; background at the lower end and scattered."""
+    generator = torch.Generator().manual_seed(seed)
+    lost = torch.rand(labels.shape, generator=generator) < 0.02
+    lost[0, 28:], lost[1], lost[2], lost[3, :3] = True, False, True, True
+    lost[3] &= labels[3] == 0
+    return torch.where(lost, UNLABELLED, labels)

@@ -9,7 +9,7 @@ from siil.anatomy import BY_NAME
 from siil.config import resolve
 from siil.errors import DatasetError
 from siil.report.results import Results, read_results
-from siil.scan.volume import Grid, Volume, write_volume
+from siil.scan.volume import Grid, Volume, read_volume, write_volume
 from tests.report.synthetic import MODELS, SHAPE, Tree
 
 
@@ -80,3 +80,14 @@ def test_prototypes_come_from_the_weights_by_name_and_a_baseline_has_none(result
 def test_a_baselines_trace_is_empty(results: Results) -> None:
     assert results.core("unet", 0, "spine_a").empty
     assert not results.core("siil", 0, "spine_a").empty
+
+
+def test_what_nobody_annotated_is_drawn_as_background(tmp_path: Path, results: Results) -> None:
+    path = results.data / "msk" / "spine_a.nii.gz"
+    mask = read_volume(path)
+    beyond = np.where(mask.array == 0, np.uint8(255), mask.array)
+    write_volume(tmp_path / "msk/spine_a.nii.gz", replace(mask, array=beyond))
+    (tmp_path / "img").symlink_to(results.data / "img")
+    marked = replace(results, data=tmp_path)
+    np.testing.assert_array_equal(marked.volumes("siil", 0, "spine_a")["truth"].array, mask.array)
+    assert marked.scan("siil", 0, "spine_a").truth.max() < 27

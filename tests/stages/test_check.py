@@ -59,3 +59,15 @@ def test_a_name_that_the_pipeline_refuses_is_said(tmp_path, capsys):
 def test_a_path_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="expected a file or a folder"):
         check(config=CONFIG, paths=[tmp_path / "no"])
+
+
+def test_voxels_that_nobody_annotated_are_no_bone_and_no_vertebra(tmp_path, capsys):
+    pair(tmp_path, "a")
+    path = tmp_path / "mine/msk/a.nii.gz"
+    mask = volume.read_mask(path)
+    volume.write_volume(path, volume.Volume(np.where(mask.array == 0, np.uint8(255), mask.array), mask.grid))
+    check(config=CONFIG, paths=[tmp_path / "mine"])
+    assert capsys.readouterr().out == "1 scans: nothing wrong\n"
+    volume.write_volume(path, volume.Volume(np.full_like(mask.array, 255), mask.grid))
+    check(config=CONFIG, paths=[tmp_path / "mine"])
+    assert "no_vertebra" in capsys.readouterr().out

@@ -11,12 +11,13 @@ import pytest
 
 from siil.anatomy import BY_NAME
 from siil.config import partial
+from siil.datasets.annotation import mark_unlabelled
 from siil.errors import DatasetError, InputError
 from siil.metrics import rows
 from siil.run import files
 from siil.scan.grid import Grid, Volume
 from siil.scan.preprocess import Geometry, undo_labels
-from siil.scan.volume import write_volume
+from siil.scan.volume import read_mask, write_volume
 from siil.stages.evaluate import evaluate
 
 SOURCE = Grid((24, 16, 16), (1.0, 1.0, 1.0))
@@ -50,8 +51,9 @@ def case(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, **settings) -> dict[str, pd.DataFrame]:
-    values = {"surface_tolerances_mm": [1, 2], "identification_mm": 20, "input_grid": True} | settings
+def run(folder: Path, annotation: str = "all", **settings) -> dict[str, pd.DataFrame]:
+    usual = {"surface_tolerances_mm": [1, 2], "identification_mm": 20, "input_grid": True, "beyond_annotation": "count"}
+    values = usual | settings
     evaluate(
         config=partial({"evaluate": values}),
         truth=folder / "msk/a.nii.gz",
@@ -59,6 +61,7 @@ def run(folder: Path, **settings) -> dict[str, pd.DataFrame]:
         geometry=folder / "geometry/a.json",
         prediction=folder / "test",
         output=folder / "out/a.tsv",
+        annotation=annotation,
     )
     frame = pd.read_csv(folder / "out/a.tsv", sep="\t", dtype=str, keep_default_na=False)
     return rows.split(frame, where="a.tsv")
@@ -134,3 +137,26 @@ def test_the_truth_of_another_scan_is_refused(case: Path) -> None:
     write_volume(case / "raw_msk.nii.gz", Volume(np.zeros((9, 16, 16), np.uint8), SOURCE))
     with pytest.raises(InputError, match="raw_msk"):
         run(case)
+
+
+def test_what_is_predicted_beyond_the_annotation_counts_unless_it_is_ignored(case: Path) -> None:
+    """T12 is cut and has no label, as in VerSe; it is predicted. On the input's grid the stage marks the truth."""
+    for path in ("raw_msk.nii.gz", "msk/a.nii.gz"):
+        mask = read_mask(case / path)
+        left = np.where(mask.array == BY_NAME["T12"].code, 0, mask.array).astype(np.uint8)
+        if path.startswith("msk"):  # as preprocess does
+            left = mark_unlabelled(Volume(left, mask.grid), annotation="whole").array
+        write_volume(case / path, Volume(left, mask.grid))
+    names = ["n_truth", "n_predicted", "precision", "all_right"]
+    counted = run(case, annotation="whole")["scan"].set_index("space")
+    ignored = run(case, annotation="whole", beyond_annotation="ignore")["scan"].set_index("space")
+    for space in ("work", "input"):
+        assert counted.loc[space, names].tolist() == [2, 3, pytest.approx(2 / 3), False]
+        assert ignored.loc[space, names].tolist() == [2, 2, 1, True]
+    assert ignored.loc["work", "binary_dice"] == 1 > counted.loc["work", "binary_dice"]
+    assert ignored.loc["ceiling", "n_predicted"] == 2
+
+
+def test_to_ignore_takes_nothing_where_everything_is_annotated(case: Path) -> None:
+    counted, ignored = run(case)["scan"], run(case, beyond_annotation="ignore")["scan"]
+    assert counted.equals(ignored)

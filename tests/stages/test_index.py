@@ -16,6 +16,7 @@ from siil.datasets import folds, manifest
 from siil.datasets.cases import read_cases
 from siil.errors import ConfigError, DatasetError
 from siil.run.files import sha256
+from siil.scan import volume
 from siil.stages.index import index
 from tests import scans
 from tests.datasets import trees
@@ -262,3 +263,22 @@ def test_a_manifest_of_another_source_is_refused():
     manifest.write_manifest(Path("data/raw/other.tsv"), [])
     with pytest.raises(ConfigError, match=r"dataset\.sources has no other"):
         index(config=data.partial(full, "index"), manifest_paths=[Path("data/raw/other.tsv")], output=Path("c.tsv"))
+
+
+def test_a_case_says_how_the_annotation_of_its_source_ends(tmp_path):
+    trees.verse19(tmp_path / "tree")
+    for given, expected in (({}, "whole"), ({"annotation": "all"}, "all")):
+        source = data.source(tmp_path / "tree", **given)
+        rows = read_cases(data.fetch_and_index(data.dataset(sources={"verse19": source}, accept_licence=True)))
+        assert {row.annotation for row in rows} == {expected}
+
+
+def test_what_nobody_annotated_is_no_label_of_a_case(tmp_path):
+    scans.write_pair(tmp_path / "mine/img/a.nii.gz", tmp_path / "mine/msk/a.nii.gz")
+    mask = volume.read_mask(tmp_path / "mine/msk/a.nii.gz")
+    own = np.where(mask.array == 0, np.uint8(255), mask.array)
+    volume.write_volume(tmp_path / "mine/msk/a.nii.gz", volume.Volume(own, mask.grid))
+    full = data.dataset("custom", sources={"custom": {"kind": "custom", "path": str(tmp_path / "mine")}})
+    (row,) = read_cases(data.fetch_and_index(full))
+    assert row.annotation == "all"
+    assert len(row.vertebrae) == len(set(np.unique(mask.array)) - {0})

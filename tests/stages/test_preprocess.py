@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from siil import config as configuration
+from siil.anatomy import UNLABELLED
 from siil.errors import DatasetError
 from siil.scan import volume
 from siil.scan.geometry import Geometry
@@ -16,7 +17,7 @@ from siil.stages.preprocess import preprocess
 from tests import scans
 
 
-def run(tmp_path, name="out"):
+def run(tmp_path, name="out", **options):
     out = tmp_path / name
     config = configuration.partial({"dataset": {"preprocess": scans.SETTINGS.model_dump()}})
     preprocess(
@@ -26,6 +27,7 @@ def run(tmp_path, name="out"):
         output_image=out / "img/a.nii.gz",
         output_mask=out / "msk/a.nii.gz",
         output_geometry=out / "geometry/a.json",
+        **options,
     )
     return out
 
@@ -65,3 +67,23 @@ def test_a_geometry_that_is_missing_or_malformed_is_refused_by_name(tmp_path, te
         path.write_text(text)
     with pytest.raises(DatasetError, match=r"a\.json: .*run the preprocess step again"):
         Geometry.read(path)
+
+
+@pytest.mark.parametrize(("annotation", "marked"), [("all", False), ("whole", True)])
+def test_beyond_the_labelled_range_the_working_mask_says_that_nobody_annotated(tmp_path, annotation, marked):
+    scans.write_pair(tmp_path / "a.nii.gz", tmp_path / "m.nii.gz")
+    out = run(tmp_path, annotation=annotation)
+    mask = volume.read_mask(out / "msk/a.nii.gz").array
+    assert (mask == UNLABELLED).any() == marked
+    assert json.loads((out / "img/a.run.json").read_text())["annotation"] == annotation
+
+
+def test_own_voxels_of_255_reach_the_working_grid_and_widen_no_crop(tmp_path):
+    scans.write_pair(tmp_path / "a.nii.gz", tmp_path / "m.nii.gz")
+    plain = volume.read_mask(run(tmp_path, "plain") / "msk/a.nii.gz")
+    mask = volume.read_mask(tmp_path / "m.nii.gz")
+    own = np.where(mask.array == 0, np.uint8(UNLABELLED), mask.array)
+    volume.write_volume(tmp_path / "m.nii.gz", volume.Volume(own, mask.grid))
+    found = volume.read_mask(run(tmp_path, "own") / "msk/a.nii.gz")
+    assert found.grid == plain.grid
+    np.testing.assert_array_equal(found.array, np.where(plain.array == 0, UNLABELLED, plain.array))

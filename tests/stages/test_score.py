@@ -181,3 +181,28 @@ def test_a_real_mask_against_itself_is_perfect_in_the_codes_of_every_tool(real_d
     score(config=config(), pred=[folder], gt=folder, codes=["verse"], name=["itself"], output=tmp_path)
     found = pd.read_csv(tmp_path / "scans.tsv", sep="\t")
     assert found[["dice", "id_rate_strict", "id_rate_verse", "f1"]].to_numpy().tolist() == [[1.0] * 4]
+
+
+def test_what_lies_beyond_the_annotation_counts_unless_it_is_ignored(folders):
+    """L1 has no label in the truth of one scan, and voxels of 255 in that of the other."""
+    ignore = config(evaluate={"beyond_annotation": "ignore"})
+    for case, instead in (("sub-a", 0), ("sub-b", 255)):
+        truth = np.where(blocks() == BY_NAME["L1"].code, instead, blocks())
+        if instead:
+            truth[..., 16:][truth[..., 16:] == 0] = 255
+        scans.save(folders / f"gt/derivatives/{case}/{case}_seg-vert_msk.nii.gz", truth.astype(np.float64))
+    by_table = {
+        "counted": run(folders, "verse"),
+        "marked": run(folders, "verse", config=ignore),
+        "whole": run(folders, "verse", config=ignore, annotation="whole"),
+    }
+    found = {name: rows.loc["verse", "n_predicted"].to_dict() for name, rows in by_table.items()}
+    assert found["counted"] == {"sub-a": 3, "sub-b": 3}
+    assert found["marked"] == {"sub-a": 3, "sub-b": 2}
+    assert found["whole"] == {"sub-a": 2, "sub-b": 2}
+
+
+def test_in_a_tools_map_255_is_no_label(folders):
+    scans.save(folders / "verse/sub-a_seg.nii.gz", np.where(blocks() == 0, 255, blocks()))
+    with pytest.raises(InputError, match="255"):
+        run(folders, "verse")

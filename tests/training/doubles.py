@@ -111,7 +111,7 @@ class TinyNetwork(nn.Module):
         pooled = features.mean(dim=(2, 3, 4)) + self.prototypes
         return TinyOutput(self.decoder(features), self.presence(pooled), labels is not None)
 
-    def remember(self, output: TinyOutput) -> None:
+    def remember(self, output: TinyOutput, labels: Tensor) -> None:
         self.memory += output.presence.detach().float().mean()
 
     def refresh_prototypes(self, seed: int) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from siil.anatomy import UNLABELLED
 from siil.losses.total import total_loss
 from siil.model import recurrent
 from siil.model.siil import Siil
@@ -88,7 +89,7 @@ def one_step(network: Siil, image: Tensor, labels: Tensor, *, teacher: bool) -> 
     norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    network.remember(output)
+    network.remember(output, labels)
     ledger.write(0, cases=("a",), terms=terms, norm=norm)
     return ledger
 
@@ -110,6 +111,7 @@ def test_nothing_in_a_step_comes_back_to_the_host(
     fill_memory(network)
     image, labels = make_batch()
     image = image.float()
+    labels[:, :9] = UNLABELLED
     with as_on_a_gpu(monkeypatch):
         one_step(network, image, labels, teacher=teacher)  # what is kept from the first step on may wait once
         with Waits() as waits:

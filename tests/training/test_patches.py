@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from siil.anatomy import UNLABELLED
 from siil.errors import DatasetError
 from siil.training import augment
 from siil.training.case_store import make_case
@@ -163,3 +164,17 @@ def test_with_shares_a_source_has_its_share_of_the_patches_however_few_its_cases
     assert drawn.count("b") / len(drawn) == pytest.approx(0.125, abs=0.05)
     assert batches.draw(7).cases == batches.draw(7).cases
     assert batches.draw(0).cases == make_batches().draw(0).cases
+
+
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_unlabelled_voxels_stay_so_in_a_patch_and_outside_the_scan_is_background(probability: float) -> None:
+    """Marked from the 12th slice up; spatial augmentation moves the border, and makes no other label."""
+    cases = {"a": spine_case("a", shape=(24, 12, 12))}
+    cases["a"].labels[12:] = UNLABELLED
+    settings = no_augment().model_dump() | {"probability": probability, "scale": 0.1, "elastic_mm": 2}
+    batches = replace(make_batches(augment=settings), cases=cases, names=("a",), patch_vox=(40, 16, 16))
+    for step in range(4):
+        labels = batches.draw(step).labels
+        assert set(labels.unique().tolist()) <= {0, 3, 4, 5, UNLABELLED}
+        share = (labels == UNLABELLED).float().mean().item()
+        assert share == pytest.approx(12 * 12 * 12 / (40 * 16 * 16), rel=0.5 if probability else 0.4)

@@ -8,6 +8,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
+from siil.anatomy import UNLABELLED
 from siil.config import partial, resolve, sections
 from siil.metrics.case import score_case
 from siil.run.pipeline import BY_NAME
@@ -107,3 +108,14 @@ def test_the_sums_are_those_of_the_evaluation() -> None:
     assert hits / vertebrae == pytest.approx(scan["id_rate_verse"])
     assert binary == pytest.approx(scan["binary_dice"])
     assert (vertebrae, scans) == (3, 1)
+
+
+def test_what_is_found_where_nobody_annotated_is_left_out() -> None:
+    """The vertebra at the lower end has no label and is found: with the mark as if it were not in view."""
+    case = spine_case("a", first=3, count=3)
+    case.labels[case.labels == 3] = 0
+    scores = validator({"a": case})(Reader())
+    assert (scores["dice"], scores["id_rate"]) == (1, 1)
+    assert scores["binary_dice"] == pytest.approx(2 * 2 / (2 + 3))
+    case.labels[:4][case.labels[:4] == 0] = UNLABELLED
+    assert validator({"a": case})(Reader()) == {"dice": 1.0, "binary_dice": 1.0, "id_rate": 1.0}

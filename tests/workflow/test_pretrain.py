@@ -62,7 +62,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 def test_without_the_patients_scans_one_line_says_so(checkout: Checkout) -> None:
     patients = checkout.folder / "data/patients"
     patients.rename(patients.with_name("elsewhere"))
-    done = checkout.call(*COMMAND, "all_fetch")
+    done = checkout.call("snakemake", "--cores", "2", "all_fetch", "--config", "experiment=pretrain")
     patients.with_name("elsewhere").rename(patients)
     assert done.returncode != 0
     assert "data/patients" in done.stdout

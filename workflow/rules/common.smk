@@ -135,6 +135,11 @@ def raw(column):
     return lambda wildcards: getattr(cases()[wildcards.case], column)
 
 
+def annotation(wildcards):
+    """Params function: how the annotation of a case ends."""
+    return cases()[wildcards.case].annotation
+
+
 def of_all_cases(*patterns):
     """Input function: `patterns` of every case of the dataset."""
     return lambda wildcards: expand(patterns, case=cases())

@@ -72,9 +72,10 @@ rule preprocess:
     params:
         config=settings("preprocess"),
         code=code_digest("preprocess"),
+        annotation=annotation,
     shell:
         "python -m siil preprocess --image {input.image:q} --mask {input.mask:q} --output-image {output.image:q}"
-        " --output-mask {output.mask:q} --output-geometry {output.geometry:q}"
+        " --output-mask {output.mask:q} --output-geometry {output.geometry:q} --annotation {params.annotation}"
         " --config {params.config:q} --log {log:q}"
 
 

@@ -59,7 +59,9 @@ rule evaluate:
     params:
         config=lambda wildcards: settings("evaluate", wildcards.model),
         code=code_digest("evaluate"),
+        annotation=annotation,
         prediction=lambda wildcards, input: above(input[0]),
     shell:
         "python -m siil evaluate --truth {input.truth:q} --truth-input {input.released:q} --geometry {input.geometry:q}"
-        " --prediction {params.prediction:q} --output {output.scores:q} --config {params.config:q} --log {log:q}"
+        " --prediction {params.prediction:q} --output {output.scores:q} --annotation {params.annotation}"
+        " --config {params.config:q} --log {log:q}"

@@ -9,11 +9,16 @@ from pydantic import Field
 from siil.config.schema.base import Section
 from siil.config.schema.phantom import PhantomRecipe
 
+Annotation = Literal["all", "whole"]
+"""How the annotation of a source ends (siil.datasets.annotation)."""
+_ANNOTATION = "all: every vertebra in view is labelled; whole: those that the scan cuts are not, and teach nothing"
+
 
 class PhantomSource(Section):
     """Synthetic CT scans, drawn from a seed and written in VerSe's release layout."""
 
     kind: Literal["phantom"] = Field(description="synthetic scans")
+    annotation: Annotation = Field(default="all", description=_ANNOTATION)
     recipe: PhantomRecipe
 
 
@@ -21,6 +26,7 @@ class VerseSource(Section):
     """VerSe 2019 or 2020 as released (s3 layout)."""
 
     kind: Literal["verse"] = Field(description="VerSe as released")
+    annotation: Annotation = Field(default="whole", description=_ANNOTATION)
     edition: Literal["verse19", "verse20"] = Field(description="which release")
     urls: tuple[str, ...] = Field(description="archives to download, or folders and archives on this machine")
     scans: str = Field(description="the organisers' table of scans and their editions (URL or file); empty: none")
@@ -31,6 +37,7 @@ class Ctspine1kSource(Section):
     """CTSpine1K as hosted on the Hugging Face hub."""
 
     kind: Literal["ctspine1k"] = Field(description="CTSpine1K as hosted")
+    annotation: Annotation = Field(default="all", description=_ANNOTATION)
     repository: str = Field(description="owner/name on the hub, or a folder on this machine")
     revision: str = Field(description="commit, or a branch whose commit of the first download is pinned")
     licence: str = Field(description="the licence that the user accepts with `dataset.accept_licence`")
@@ -40,6 +47,7 @@ class CustomSource(Section):
     """The user's own files: img/ and msk/ with equal names, optional training.txt and testing.txt. Never written to."""
 
     kind: Literal["custom"] = Field(description="files of one's own")
+    annotation: Annotation = Field(default="all", description=_ANNOTATION)
     path: str = Field(description="folder that holds img/ and msk/")
 
 

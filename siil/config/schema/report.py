@@ -15,6 +15,9 @@ class Evaluate(Section):
     surface_tolerances_mm: tuple[float, ...] = Field(description="tolerances of the normalised surface Dice, mm")
     identification_mm: float = Field(gt=0, description="a centroid farther than this is no hit, mm")
     input_grid: bool = Field(description="score on the input's own grid too, beside its ceiling")
+    beyond_annotation: Literal["count", "ignore"] = Field(
+        description="what is predicted where nobody annotated: count as false (the official way), or ignore",
+    )
 
 
 class Report(Section):

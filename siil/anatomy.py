@@ -53,13 +53,15 @@ COCCYX_CODE: Final = 27
 IGNORED_CODES: Final = (SACRUM_CODE, COCCYX_CODE)
 UNLABELLED: Final = 255
 """Code and internal index of a voxel that nobody annotated (siil.datasets.annotation)."""
+UNNAMED: Final = 254
+"""Code and internal index of spine whose vertebra nobody told: O_R learns from it, names do not (siil.inference.trust)."""
 REGIONS: Final = {"C": "cervical", "T": "thoracic", "L": "lumbar"}
 
 BY_NAME: Final = {v.name: v for v in VERTEBRAE}
 BY_CODE: Final = {v.code: v for v in VERTEBRAE}
 BY_INDEX: Final = {v.index: v for v in VERTEBRAE}
 
-KNOWN_CODES: Final = frozenset({0, *BY_CODE, *IGNORED_CODES, UNLABELLED})
+KNOWN_CODES: Final = frozenset({0, *BY_CODE, *IGNORED_CODES, UNNAMED, UNLABELLED})
 """What a mask may hold."""
 _TO_INDEX: Final = np.zeros(256, np.uint8)
 _TO_CODE: Final = np.full(256, UNLABELLED, np.uint8)
@@ -67,6 +69,7 @@ _TO_CODE[0] = 0
 for _v in VERTEBRAE:
     _TO_INDEX[_v.code], _TO_CODE[_v.index] = _v.index, _v.code
 _TO_INDEX[UNLABELLED] = UNLABELLED
+_TO_INDEX[UNNAMED] = _TO_CODE[UNNAMED] = UNNAMED
 
 
 def _order_distance() -> np.ndarray:
@@ -90,7 +93,7 @@ ORDER_DISTANCE: Final = _order_distance()
 
 def codes_to_indices(codes: np.ndarray) -> np.ndarray:
     """VerSe codes (any numeric dtype, any shape) to internal indices (uint8). Sacrum and coccyx become background,
-    UNLABELLED stays.
+    UNNAMED and UNLABELLED stay.
 
     Raises InputError when a value is outside the table.
     """
@@ -98,16 +101,16 @@ def codes_to_indices(codes: np.ndarray) -> np.ndarray:
     if strange := sorted(set(np.unique(values).tolist()) - KNOWN_CODES):
         raise InputError(
             f"mask has labels outside the VerSe table: {strange[:8]}; expected 0, 1-7 (C), 8-19 (T), 20-25 (L), "
-            "26 sacrum, 27 coccyx, 28 (T13), 255 (not annotated)"
+            "26 sacrum, 27 coccyx, 28 (T13), 254 (spine without a name), 255 (not annotated)"
         )
     return _TO_INDEX[values]
 
 
 def indices_to_codes(indices: np.ndarray) -> np.ndarray:
-    """Internal indices (0 to K-1 and UNLABELLED, any shape) to VerSe codes (uint8)."""
+    """Internal indices (0 to K-1, UNNAMED and UNLABELLED, any shape) to VerSe codes (uint8)."""
     return _TO_CODE[indices]
 
 
 def without_unlabelled(labels: np.ndarray) -> np.ndarray:
-    """Codes or indices with what nobody annotated as background: what is counted and drawn."""
-    return np.where(labels == UNLABELLED, labels.dtype.type(0), labels)
+    """Codes or indices with what nobody annotated or named as background: what is counted and drawn."""
+    return np.where(labels >= UNNAMED, labels.dtype.type(0), labels)

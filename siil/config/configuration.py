@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from pydantic.fields import FieldInfo
 
 from siil.config.names import hint, keys_of, nearest, nearest_key
+from siil.config.schema.adapt import Adapt
 from siil.config.schema.base import Section
 from siil.config.schema.dataset import Dataset
 from siil.config.schema.inference import Inference
@@ -39,6 +40,7 @@ class Config(Section):
     model: Model
     loss: Loss
     train: Train
+    adapt: Adapt
     inference: Inference
     evaluate: Evaluate
     report: Report

@@ -24,12 +24,14 @@ NEAR_DENSITY = 4.0
 def class_weights(present: list[int], *, settings: Pap) -> dict[int, float]:
     """Share of the vertebrae's mass per internal index present (sums to 1).
 
-    A vertebra that is both at an end and rare counts once, with the larger of the two weights.
+    A vertebra that is both at an end and rare counts once, with the larger of the two weights; all spine without a name
+    counts as one vertebra.
     """
     rare = {anatomy.BY_NAME[name].index for name in settings.rare}
+    named = [index for index in present if index != anatomy.UNNAMED]
     raw = {
         index: max(
-            settings.end_weight if index in (min(present), max(present)) else 1.0,
+            settings.end_weight if index in (*named[:1], *named[-1:]) else 1.0,
             settings.rare_weight if index in rare else 1.0,
         )
         for index in present
@@ -51,7 +53,7 @@ def processed_probability_map(mask_indices: np.ndarray, *, settings: Pap, spacin
         background all mass is on the vertebrae. 0 where nobody annotated.
     """
     counts = label_counts(mask_indices)
-    present = sorted(labels_present(mask_indices))
+    present = sorted(labels_present(mask_indices)) + [anatomy.UNNAMED] * bool(counts[anatomy.UNNAMED])
     floor = _floor(mask_indices, spacing_mm=spacing_mm)
     if not present:
         return floor
@@ -67,7 +69,7 @@ def processed_probability_map(mask_indices: np.ndarray, *, settings: Pap, spacin
 
 def _floor(mask_indices: np.ndarray, *, spacing_mm: float) -> np.ndarray:
     """Mass 1 over the background, denser near the vertebrae; uniform when there is no vertebra. Float32."""
-    spine = anatomy.without_unlabelled(mask_indices) > 0
+    spine = (mask_indices > 0) & (mask_indices != anatomy.UNLABELLED)
     made = np.ones(mask_indices.shape, np.float32)
     if spine.any():
         box = _around(spine, int(np.ceil(NEAR_MM / spacing_mm)))

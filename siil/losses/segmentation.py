@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 from torch.nn import functional
 
-from siil.anatomy import UNLABELLED
+from siil.anatomy import UNNAMED
 
 SMOOTH = 1.0
 NEVER = -1e4
@@ -77,9 +77,9 @@ def mean_where(values: Float[Tensor, "B n"], mask: Bool[Tensor, "B n"]) -> Float
 
 
 def _known(labels: Integer[Tensor, "B *space"]) -> tuple[Bool[Tensor, "B n"], Integer[Tensor, "B n"]]:
-    """Which voxels are annotated, and labels that can be gathered at: those that are not count as background."""
+    """Which voxels have a name, and labels that can be gathered at: those that have none count as background."""
     labels = labels.flatten(1)
-    known = labels != UNLABELLED
+    known = labels < UNNAMED
     return known, torch.where(known, labels, 0)
 
 

@@ -34,6 +34,7 @@ def total_loss(output: Output, labels: Integer[Tensor, "B Z Y X"], *, loss: Loss
         output: of the network; a baseline has the terms spine and vertebrae alone.
         labels: internal indices, any integer type. A voxel that nobody annotated (UNLABELLED) has no effect on any
             term; its low-resolution cell, its slice and its patch are then known only as far as other labels tell.
+            Spine without a name (UNNAMED) is the same to all terms but O_R's.
         loss: weights and temperature.
         activation: softmax or sigmoid, of O_S.
     """

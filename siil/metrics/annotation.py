@@ -1,14 +1,15 @@
 """What of a prediction can be judged where a part of the truth was not annotated.
 
 Part of `evaluate` and `score` (with `evaluate.beyond_annotation: ignore`) and of training's validation, before anything
-is counted. Arrays are (Z, Y, X) with VerSe codes; siil.datasets.annotation says which voxels are UNLABELLED.
+is counted. Arrays are (Z, Y, X) with VerSe codes; siil.datasets.annotation says which voxels are UNLABELLED;
+UNNAMED ones, whose vertebra nobody told, count as such.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from siil.anatomy import UNLABELLED
+from siil.anatomy import UNNAMED
 from siil.scan.labels import label_counts
 
 
@@ -18,7 +19,7 @@ def judged(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     A vertebra that lies there by more than half goes altogether: its rest is the edge of something that the truth does
     not name, and would count as one more vertebra. The same array where everything is annotated.
     """
-    beyond = truth == UNLABELLED
+    beyond = truth >= UNNAMED
     if not beyond.any():
         return prediction
     there = np.bincount(prediction[beyond], minlength=256)

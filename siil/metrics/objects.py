@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from siil.anatomy import BY_CODE, IGNORED_CODES, UNLABELLED
+from siil.anatomy import BY_CODE, IGNORED_CODES, UNLABELLED, UNNAMED
 from siil.errors import InputError
 
 Box = tuple[slice, slice, slice]
@@ -41,7 +41,7 @@ def locate(labels: np.ndarray, spacing_mm: tuple[float, float, float]) -> dict[i
         raise InputError(f"label map: expected a 3D array of uint8, got {labels.ndim}D of {labels.dtype}")
     places: dict[int, Located] = {}
     for code, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box is None or code in (*IGNORED_CODES, UNLABELLED):
+        if box is None or code in (*IGNORED_CODES, UNNAMED, UNLABELLED):
             continue
         if code not in BY_CODE:
             raise InputError(f"label map: label {code} is outside the VerSe table; expected 0-28 (26, 27 are ignored)")

@@ -133,7 +133,7 @@ def told_classes(labels: Integer[Tensor, "B Z Y X"], *, classes: int) -> Bool[Te
 
 
 def _named(labels: Integer[Tensor, "*rest n"], classes: int) -> Bool[Tensor, "*rest k"]:
-    """Which classes, and after them UNLABELLED, are among n labels."""
+    """Which classes, and after them UNNAMED and UNLABELLED as one, are among n labels."""
     found = torch.zeros(*labels.shape[:-1], classes + 1, dtype=torch.bool, device=labels.device)
     return found.scatter_(-1, labels.clamp_max(classes), True)
 

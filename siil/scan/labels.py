@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from siil.anatomy import UNLABELLED
+from siil.anatomy import UNLABELLED, UNNAMED
 
 
 def label_counts(labels: np.ndarray) -> np.ndarray:
@@ -17,5 +17,5 @@ def label_counts(labels: np.ndarray) -> np.ndarray:
 
 
 def labels_present(labels: np.ndarray) -> set[int]:
-    """Labels in a uint8 array (Z, Y, X), without 0 and UNLABELLED."""
-    return {int(label) for label in np.flatnonzero(label_counts(labels))} - {0, UNLABELLED}
+    """Labels in a uint8 array (Z, Y, X), without 0, UNNAMED and UNLABELLED."""
+    return {int(label) for label in np.flatnonzero(label_counts(labels))} - {0, UNNAMED, UNLABELLED}

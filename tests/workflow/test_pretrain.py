@@ -27,7 +27,7 @@ SMALLER = {
         (r"validation_fraction: 0.03", "validation_fraction: 0.4"),
     ],
     "config/experiments/pretrain.yaml": [
-        (r"size_vox: .*", "size_vox: [32, 32, 32]"),
+        (r"size_vox: \[.*?\]", "size_vox: [32, 32, 32]"),
         (r"widths: .*", "widths: [4, 8, 16]"),
         (r"embed_dim: 64", "embed_dim: 16\n  heads: 2"),
         (r"epochs: 44", "epochs: 2"),

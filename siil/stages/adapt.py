@@ -1,0 +1,239 @@
+"""`siil adapt`: weights that learn from scans without labels, by their own answers as far as these can be trusted.
+
+A round labels every scan (windows, whole-scan decoding), keeps what is trustworthy (siil.inference.trust), and trains on
+it among the labelled scans of a dataset, from the weights of the round before. Everything lies below OUTPUT; a killed
+run that is called again labels anew, which gives the same labels, and goes on with the training where it was.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from siil import config as configuration
+from siil.config import Config
+from siil.errors import DatasetError
+from siil.run import files, provenance
+from siil.run.pipeline import BY_NAME
+from siil.run.progress import track
+
+if TYPE_CHECKING:
+    from siil.inference.predict_case import Prediction
+    from siil.inference.scans import Scan
+    from siil.scan.grid import Volume
+
+log = logging.getLogger(__name__)
+SECTIONS = (*BY_NAME["train"].sections, "adapt", "dataset.preprocess", "dataset.pap", "inference")
+SOURCE = "scans"
+"""What `train.shares` calls the scans without labels."""
+COLUMNS = (
+    "scan",
+    "round",
+    "enumeration",
+    "uncertain",
+    "vertebrae",
+    "agreement",
+    "named",
+    "unnamed",
+    "ignored",
+    "reason",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a scan was read with the weights of one round, and what of it may teach: shares of its spine voxels."""
+
+    scan: str
+    labels: np.ndarray
+    trusted: np.ndarray
+    facts: Mapping[str, object]
+
+
+def adapt(
+    *,
+    config: Config,
+    scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, folder, DICOM series or zip")],
+    output: Annotated[Path, typer.Option(help="folder for the weights, scans.tsv and the pictures")],
+    data: Annotated[Path, typer.Option(help="dataset folder whose labelled scans keep what is known: data/adapt")],
+    weights: Annotated[Path | None, typer.Option(help="file, or name (phantom); else $SIIL_WEIGHTS")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+) -> None:
+    """Adapt weights to scans that nobody labelled. Research use only, not a medical device.
+
+    Writes OUTPUT/weights.safetensors, scans.tsv (how each scan was read before and after each round, and how much of
+    that agrees) and scans.png. Agreement is no accuracy: whether the names are right, only a person who counts can say.
+    The scans are only read. `snakemake --cores all --config experiment=adapt` makes the labelled scans of --data.
+    """
+    from siil.inference.scans import find_scans
+    from siil.model.weights import weights_path
+
+    found = find_scans(scans)
+    chosen = weights_path(weights or os.environ.get("SIIL_WEIGHTS") or None)
+    values = configuration.sections(config, SECTIONS)
+    with provenance.record(output / "run.json", stage="adapt", config=values, inputs=[chosen]) as entry:
+        work = output / "work"
+        images = {
+            scan.name: _prepare(scan, work, config) for scan in track(found, description="read", total=len(found))
+        }
+        rows: list[Mapping[str, object]] = []
+        before: dict[str, np.ndarray] = {}
+        for number in range(config.adapt.rounds + 1):
+            readings = _read_all(images, chosen, config=config, device=device)
+            rows += [_row(reading, number, before.get(reading.scan)) for reading in readings]
+            before = {reading.scan: reading.labels for reading in readings}
+            files.write_text(output / "scans.tsv", _table(rows))
+            if number < config.adapt.rounds:
+                chosen = _train(readings, images, chosen, config=config, data=data, folder=work / f"round{number + 1}")
+        with files.atomic(output / "weights.safetensors") as temporary:
+            shutil.copyfile(chosen, temporary)
+        _draw(readings, images, output)
+        entry["scans"] = [scan.name for scan in found]
+    log.info("weights: %s. %s", output / "weights.safetensors", provenance.RESEARCH_USE)
+
+
+def _prepare(scan: Scan, work: Path, config: Config) -> Path:
+    """The scan on the working grid, as a file below `work`."""
+    from siil.scan.dicom import read_scan
+    from siil.scan.preprocess import preprocess
+    from siil.scan.volume import write_volume
+
+    path = work / "img" / f"{scan.name}.nii.gz"
+    made = preprocess(read_scan(scan.path), None, settings=config.dataset.preprocess, name=str(scan.path))
+    write_volume(path, made.image)
+    files.write_json(work / "geometry" / f"{scan.name}.json", made.geometry.to_json())
+    return path
+
+
+def _read_all(images: Mapping[str, Path], weights: Path, *, config: Config, device: str) -> list[Reading]:
+    from siil.inference.device import pick_device
+    from siil.model.weights import load_network
+
+    network, about = load_network(weights)
+    if about.spacing_mm != config.dataset.preprocess.spacing_mm:
+        raise DatasetError(
+            f"{weights}: trained at {about.spacing_mm:g} mm, the dataset is at "
+            f"{config.dataset.preprocess.spacing_mm:g} mm; name an experiment of the weights' own grid"
+        )
+    place = pick_device(device)
+    network = network.to(place)
+    return [
+        _read(name, path, network=network, about=about, config=config, device=place)
+        for name, path in track(images.items(), description="label", total=len(images))
+    ]
+
+
+def _read(name: str, path: Path, *, network, about, config: Config, device: str) -> Reading:  # type: ignore[no-untyped-def]
+    from siil.anatomy import codes_to_indices
+    from siil.inference.enumeration import span
+    from siil.inference.predict_case import predict_case
+    from siil.inference.trust import trusted_labels
+    from siil.scan.geometry import Geometry
+    from siil.scan.volume import read_volume
+
+    image = read_volume(path)
+    geometry = Geometry.read(path.parents[1] / "geometry" / f"{name}.json")
+    found: Prediction = predict_case(network, image, geometry, weights=about, inference=config.inference, device=device)
+    labels, raw = codes_to_indices(found.work.array), codes_to_indices(found.raw.array)
+    trusted = trusted_labels(found.posterior, raw, labels, found.sequence, trust=config.adapt.trust, settled=False)
+    facts = {
+        "enumeration": span(found.names),
+        "uncertain": found.sequence.uncertain,
+        "vertebrae": len(found.names),
+        "reason": found.sequence.reason,
+    }
+    return Reading(name, labels, trusted, facts)
+
+
+def _train(
+    readings: Sequence[Reading], images: Mapping[str, Path], start: Path, *, config: Config, data: Path, folder: Path
+) -> Path:
+    """One round's training; returns its weights."""
+    from siil.datasets.folds import LISTS, read_list, read_sources
+    from siil.stages.train import train
+
+    lists = data / "folds" / "0"
+    known = {part: read_list(lists / f"{part}.txt") for part in LISTS}
+    sources = read_sources(lists / "sources.tsv")
+    for part in ("img", "msk", "pap"):
+        for case in (*known["training"], *known["validation"]):
+            _link(data / part / f"{case}.nii.gz", folder / part / f"{case}.nii.gz")
+    for reading in readings:
+        _write_case(reading, images[reading.scan], folder, config)
+        sources[f"{SOURCE}-{reading.scan}"] = SOURCE
+    here = folder / "lists"
+    files.write_text(here / "training.txt", "".join(f"{case}\n" for case in sources))
+    files.write_text(here / "validation.txt", "".join(f"{case}\n" for case in known["validation"]))
+    files.write_text(here / "sources.tsv", "case\tsource\n" + "".join(f"{c}\t{s}\n" for c, s in sources.items()))
+    settings = config.train.model_copy(update={"init_weights": str(start)})
+    values = configuration.sections(config.model_copy(update={"train": settings}), BY_NAME["train"].sections)
+    train(config=configuration.partial(values), data=folder, lists=here, output=folder / "train")
+    return folder / "train" / "weights.safetensors"
+
+
+def _link(there: Path, here: Path) -> None:
+    here.parent.mkdir(parents=True, exist_ok=True)
+    here.unlink(missing_ok=True)
+    here.symlink_to(os.path.relpath(there, here.parent))
+
+
+def _write_case(reading: Reading, image: Path, folder: Path, config: Config) -> None:
+    from siil.anatomy import indices_to_codes
+    from siil.datasets.pap import processed_probability_map
+    from siil.scan.volume import Volume, read_grid, write_volume
+
+    name, grid = f"{SOURCE}-{reading.scan}.nii.gz", read_grid(image)
+    _link(image, folder / "img" / name)
+    write_volume(folder / "msk" / name, Volume(indices_to_codes(reading.trusted), grid))
+    pap = processed_probability_map(reading.trusted, settings=config.dataset.pap, spacing_mm=grid.spacing_mm[0])
+    write_volume(folder / "pap" / name, Volume(pap, grid))
+
+
+def _row(reading: Reading, number: int, before: np.ndarray | None) -> dict[str, object]:
+    """A row of scans.tsv. agreement: share of the spine voxels of this or the last reading that have the same name."""
+    from siil.anatomy import UNLABELLED, UNNAMED
+
+    spine = np.count_nonzero(reading.labels) or 1
+    kept = reading.trusted[reading.labels > 0]
+    either = (reading.labels > 0) | (before > 0) if before is not None else None
+    same = None if either is None or before is None else (reading.labels == before)[either]
+    return {
+        "scan": reading.scan,
+        "round": number,
+        "agreement": "" if same is None else f"{same.mean() if same.size else 1:.3f}",
+        "named": f"{np.count_nonzero(kept < UNNAMED) / spine:.3f}",
+        "unnamed": f"{np.count_nonzero(kept == UNNAMED) / spine:.3f}",
+        "ignored": f"{np.count_nonzero(kept == UNLABELLED) / spine:.3f}",
+        **reading.facts,
+    }
+
+
+def _table(rows: Sequence[Mapping[str, object]]) -> str:
+    lines = ["\t".join(COLUMNS), *("\t".join(str(row[name]) for name in COLUMNS) for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _draw(readings: Sequence[Reading], images: Mapping[str, Path], output: Path) -> None:
+    """scans.png: a sagittal plane of each scan, with the names that it has now."""
+    from siil.report.overlays import Picture, worst_cases
+    from siil.report.results import Scan as Shown
+    from siil.report.style import save
+    from siil.scan.volume import read_volume
+
+    pictures = []
+    for reading in readings:
+        image: Volume = read_volume(images[reading.scan])
+        shown = Shown(
+            reading.scan, image.array, np.zeros_like(reading.labels), reading.labels, image.grid.spacing_mm[0]
+        )
+        flag = "uncertain" if reading.facts["uncertain"] else "sure"
+        pictures.append(Picture(shown, f"{reading.scan}\n{reading.facts['enumeration']}, {flag}"))
+    save(worst_cases(pictures), output, "scans")

@@ -54,7 +54,7 @@ IGNORED_CODES: Final = (SACRUM_CODE, COCCYX_CODE)
 UNLABELLED: Final = 255
 """Code and internal index of a voxel that nobody annotated (siil.datasets.annotation)."""
 UNNAMED: Final = 254
-"""Code and internal index of spine whose vertebra nobody told: O_R learns from it, names do not (siil.inference.trust)."""
+"""Code and internal index of spine whose vertebra nobody told: O_R learns from it, names do not."""
 REGIONS: Final = {"C": "cervical", "T": "thoracic", "L": "lumbar"}
 
 BY_NAME: Final = {v.name: v for v in VERTEBRAE}

@@ -102,11 +102,14 @@ def said(layers: Iterable[Layer], key: str) -> list[tuple[str, Any]]:
     return found
 
 
+_BY_SOURCE = ("sources", "shares")
+
+
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid on `base`, key by key; `sources` are replaced as a whole."""
+    """`over` laid on `base`, key by key; what is keyed by sources is replaced as a whole."""
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
-        nested = isinstance(old, Mapping) and isinstance(value, Mapping) and key != "sources"
+        nested = isinstance(old, Mapping) and isinstance(value, Mapping) and key not in _BY_SOURCE
         merged[key] = merge(old, value) if nested else value  # type: ignore[arg-type]
     return merged

@@ -1,8 +1,8 @@
 """`siil adapt`: weights that learn from scans without labels, by their own answers as far as these can be trusted.
 
-A round labels every scan (windows, whole-scan decoding), keeps what is trustworthy (siil.inference.trust), and trains on
-it among the labelled scans of a dataset, from the weights of the round before. Everything lies below OUTPUT; a killed
-run that is called again labels anew, which gives the same labels, and goes on with the training where it was.
+A round labels every scan (windows, whole-scan decoding), keeps what is trustworthy (siil.inference.trust), and trains
+on it among the labelled scans of a dataset, from the weights of the round before. Everything lies below OUTPUT; a
+killed run that is called again labels anew, which gives the same labels, and goes on with the training where it was.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from siil.run.progress import track
 if TYPE_CHECKING:
     from siil.inference.predict_case import Prediction
     from siil.inference.scans import Scan
+    from siil.model.network import Network
+    from siil.model.weights import Weights
     from siil.scan.grid import Volume
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,6 @@ COLUMNS = (
     "round",
     "enumeration",
     "uncertain",
-    "vertebrae",
     "agreement",
     "named",
     "unnamed",
@@ -131,7 +132,7 @@ def _read_all(images: Mapping[str, Path], weights: Path, *, config: Config, devi
     ]
 
 
-def _read(name: str, path: Path, *, network, about, config: Config, device: str) -> Reading:  # type: ignore[no-untyped-def]
+def _read(name: str, path: Path, *, network: Network, about: Weights, config: Config, device: str) -> Reading:
     from siil.anatomy import codes_to_indices
     from siil.inference.enumeration import span
     from siil.inference.predict_case import predict_case
@@ -147,7 +148,6 @@ def _read(name: str, path: Path, *, network, about, config: Config, device: str)
     facts = {
         "enumeration": span(found.names),
         "uncertain": found.sequence.uncertain,
-        "vertebrae": len(found.names),
         "reason": found.sequence.reason,
     }
     return Reading(name, labels, trusted, facts)

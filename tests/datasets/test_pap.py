@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from siil.anatomy import BY_NAME, UNLABELLED
+from siil.anatomy import BY_NAME, UNLABELLED, UNNAMED
 from siil.datasets.pap import NEAR_DENSITY, class_weights, processed_probability_map
 from tests.scans import PAP
 
@@ -131,3 +131,12 @@ def test_with_nothing_but_vertebrae_and_unlabelled_voxels_all_mass_is_on_the_ver
     mask = np.full((8, 8, 8), UNLABELLED, np.uint8)
     mask[2] = L1
     assert mass(made(mask), mask, L1) == pytest.approx(1, abs=1e-6)
+
+
+def test_all_spine_without_a_name_has_the_mass_of_one_vertebra():
+    mask = column((L3, 4), (UNNAMED, 9), (L2, 4))
+    found = made(mask, end_weight=1.0)
+    third = (1 - PAP.background_mass) / 3
+    assert [mass(found, mask, index) for index in (L3, UNNAMED, L2)] == pytest.approx([third] * 3, rel=1e-5)
+    unnamed = column((UNNAMED, 9))
+    assert mass(made(unnamed), unnamed, UNNAMED) == pytest.approx(1 - PAP.background_mass, rel=1e-5)

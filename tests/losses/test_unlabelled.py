@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from siil.anatomy import UNLABELLED
+from siil.anatomy import UNLABELLED, UNNAMED
 from siil.losses.contrastive import contrast
 from siil.losses.localisation import localisation
 from siil.losses.presence import presence
@@ -204,3 +204,20 @@ def test_l_from_the_labels_never_names_what_nobody_annotated() -> None:
     core = network(image, labels).core
     assert core is not None
     assert core.present[0].nonzero().flatten().tolist() == [0, 19, 20, 21]
+
+
+def test_spine_without_a_name_is_spine_to_o_r_and_not_annotated_to_all_other_terms() -> None:
+    network = make_network()
+    fill_memory(network)
+    image, labels = make_batch()
+    find_truth(network, labels)
+    output = network(image)
+    some = labels == labels.max()
+    unnamed, unlabelled = (torch.where(some, torch.tensor(code, dtype=torch.uint8), labels) for code in (254, 255))
+    named, without, ignored = (
+        total_loss(output, each, loss=make_loss(), activation="softmax") for each in (labels, unnamed, unlabelled)
+    )
+    assert UNNAMED == 254
+    assert without["spine"] == named["spine"] != ignored["spine"]
+    for term in without.keys() - {"spine", "total"}:
+        assert without[term] == ignored[term] != named[term], term

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import time
 
 import pytest
@@ -71,7 +72,7 @@ def test_without_the_patients_scans_one_line_says_so(checkout: Checkout) -> None
 def test_one_command_leads_from_nothing_to_the_weights_and_goes_on_after_a_death(checkout: Checkout) -> None:
     log = checkout.folder / "logs/pretrain/train/siil/fold0.log"
     weights = checkout.folder / "results/pretrain/train/siil/fold0/weights.safetensors"
-    running = checkout.start(*COMMAND)
+    running = checkout.start(*COMMAND, stdout=subprocess.DEVNULL)
     while not weights.with_name("last.ckpt").is_file() and running.poll() is None:
         time.sleep(0.1)
     os.killpg(running.pid, signal.SIGKILL)

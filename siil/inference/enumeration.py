@@ -79,7 +79,9 @@ def doubt(
     seen: int,
     names: tuple[str, ...],
     rivals: tuple[Enumeration, ...],
+    hides: bool,
     beyond: str,
+    below: bool,
     unsupported: str,
     decode: Decode,
 ) -> str:
@@ -91,16 +93,22 @@ def doubt(
         seen: vertebrae that are well visible.
         names: the answer, from the head down.
         rivals: other enumerations, best first.
+        hides: the first rival fits better, but holds rare anatomy that the scan cannot show.
         beyond: where the spine goes on without a name, as `below L5`; empty where it does not.
+        below: the spine ends in view.
         unsupported: an end of the spine in view that the network calls by its neighbour's name; empty: none.
         decode: the limits.
     """
+    if hides:
+        return f"{span(rivals[0].names)} fits better, but the scan does not show the borders to count it by"
     if renamed > decode.uncertain_renamed:
         return f"the network alone names {renamed:.0%} of the vertebrae otherwise"
     if margin is not None and margin < decode.uncertain_margin:
         return f"{span(rivals[0].names)} ({rivals[0].changes[0]}) is {margin:.1f} nats behind"
     if rare := unusual_reason(names, decode):
         return rare
+    if decode.uncertain_unusual and below and names[-1] == "L4":
+        return "the spine ends in view with L4: four lumbar vertebrae, or a fifth that is not seen"
     if beyond:
         return f"the spine goes on {beyond}, by most of a vertebra that got no name"
     if unsupported:

@@ -5,30 +5,34 @@ anatomical durations for a range of patient scales, priors for T13, L6 and a mis
 ends and nothing beyond C1 and the sacrum -> intervals, rivals and their scores. inference/assign.py then gives each
 voxel its label. An enumeration is a rival if the middle of some well-visible vertebra carries another label in it; the
 margin is the difference of the scores, and a small one is reported as uncertain. A cut vertebra counts too where the
-network alone calls it by another name.
+network alone calls it by another name. Rare anatomy that fits best but cannot be counted in the scan (view.py)
+is a rival of the ordinary names, not the answer.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from scipy import ndimage, special
+from dataclasses import replace
 
-from siil.anatomy import BY_INDEX, VERTEBRAE
+import numpy as np
+from scipy import special
+
+from siil.anatomy import BY_INDEX
 from siil.config.schema.inference import Decode
 from siil.inference.centreline import Centreline, find_centreline
-from siil.inference.enumeration import COMPLETE, EMPTY, SLIVER_MM, Enumeration, Level, Sequence, doubt
+from siil.inference.enumeration import COMPLETE, EMPTY, SLIVER_MM, Enumeration, Level, Sequence, doubt, unusual
 from siil.inference.evidence import STEP_MM, Evidence, gather_evidence
 from siil.inference.morphometry import PITCH_MM
 from siil.inference.posterior import Posterior
+from siil.inference.problem import SCALES, build_lattice
 from siil.inference.reasons import parts
-from siil.inference.viterbi import NEVER, Chain, Interval, Lattice, Through
+from siil.inference.view import View, find_view, hidden
+from siil.inference.viterbi import NEVER, Interval, Lattice, Through
 
-_SCALES = 1.06 ** np.arange(-5, 6)
-"""Patients from 0.75 to 1.34 times the average adult."""
-_LONGEST_MM = 64.0
 _RIVALS = 4
 _MOST, _DENSE = 0.75, 0.8
 """Unnamed spine that is this much of a vertebra long, in cross-sections that are so sure of a vertebra, is one."""
+Reading = tuple[int, tuple[Interval, ...]]
+"""A path: index of the patient's scale, and the intervals."""
 
 
 def decode_sequence(
@@ -39,62 +43,43 @@ def decode_sequence(
     if centreline is None:
         return EMPTY, None, None
     evidence = gather_evidence(posterior, centreline, spacing_mm)
-    lattice = build_lattice(evidence, decode)
+    view = find_view(evidence.share)
+    lattice = build_lattice(evidence, decode, view)
     if lattice.best() <= lattice.without():
         return EMPTY, centreline, evidence
-    return _read(lattice, evidence, decode), centreline, evidence
+    best = lattice.path()
+    if hidden(_labels(best), view):  # the ordinary names are given, and it stands first among their rivals
+        return _read(lattice, ordinary(lattice, best, view), evidence, decode, hides=best), centreline, evidence
+    return _read(lattice, best, evidence, decode), centreline, evidence
 
 
-def build_lattice(evidence: Evidence, decode: Decode) -> Lattice:
-    """The decoding problem of a scan: emissions, durations and priors in nats."""
-    emission = decode.evidence_weight * STEP_MM * evidence.log_share
-    mean = PITCH_MM[1:] * _SCALES[:, None]  # [G, N]
-    sigma = decode.duration_sigma * mean
-    sigma[:, :2] *= 2  # C1 and C2 overlap: where one ends is a convention
-    lasts = (np.arange(round(_LONGEST_MM / STEP_MM)) + 1) * STEP_MM
-    z = (lasts - mean[..., None]) / sigma[..., None]
-    # beyond 2.5 sigma the price grows linearly: a compression fracture is rare, not impossible
-    price = np.where(np.abs(z) < 2.5, 0.5 * z**2, 2.5 * np.abs(z) - 3.125)
-    return Lattice(
-        chain=_chain(decode),
-        emission=emission[:, 1:],
-        nothing=emission[:, 0],
-        full=-decode.duration_weight * price,
-        cut=decode.duration_weight * np.maximum(special.log_ndtr(-z), -2.5 * np.abs(z)),
-        border=decode.disc_weight * disc_evidence(evidence.body_mm2),
-        scale=-0.5 * (np.log(_SCALES) / decode.scale_sigma) ** 2,
-    )
+def ordinary(lattice: Lattice, path: Reading, view: View) -> Reading:
+    """The same pieces under the best ordinary names, with what is rare in the path and in view; the path itself where
+    no names are left.
+
+    Decoded anew, two bodies would become one sooner than all above or below them change their names.
+    """
+    scale, intervals = path
+    runs = [(label,) for label in range(len(lattice.chain.follows))]
+    for _ in intervals[1:]:
+        runs = [(*run, n) for run in runs for n, before in enumerate(lattice.chain.follows) if run[-1] in dict(before)]
+    allowed = set(unusual(_labels(path))) - set(hidden(_labels(path), view))
+    readings = [
+        (scale, tuple(replace(piece, label=label) for piece, label in zip(intervals, run, strict=True))) for run in runs
+    ]
+    seen = [reading for reading in readings if allowed.issuperset(unusual(_labels(reading)))]
+    return max(seen, key=lambda reading: parts(lattice, reading[1], scale).total(), default=path)
 
 
-def disc_evidence(body_mm2: np.ndarray) -> np.ndarray:
-    """[S + 1] in [-1, 1]: how much less bone than around there is before the canal at each position, mean 0."""
-    smooth = ndimage.gaussian_filter1d(body_mm2, 2.0 / STEP_MM, mode="nearest")
-    around = ndimage.maximum_filter1d(smooth, int(28 / STEP_MM) | 1, mode="nearest")
-    seen = around > 0.1 * max(float(around.max()), 1e-6)
-    dip = np.where(seen, 1 - smooth / np.maximum(around, 1e-6), 0.0)
-    centred = np.where(seen, dip - (dip[seen].mean() if seen.any() else 0.0), 0.0)
-    return np.interp(np.arange(len(centred) + 1), np.arange(len(centred)) + 0.5, centred)
+def _labels(path: Reading) -> tuple[str, ...]:
+    return tuple(BY_INDEX[piece.label + 1].name for piece in path[1])
 
 
-def _chain(decode: Decode) -> Chain:
-    at = {v.name: v.index - 1 for v in VERTEBRAE}
-    follows: list[tuple[tuple[int, float], ...]] = [((n - 1, 0.0),) if n else () for n in range(len(VERTEBRAE))]
-    follows[at["T13"]] = ((at["T12"], decode.prior_t13),)
-    follows[at["L1"]] = ((at["T12"], 0.0), (at["T13"], 0.0), (at["T11"], decode.prior_no_t12))
-    follows[at["L6"]] = ((at["L5"], decode.prior_l6),)
-    opens_cut = np.zeros(len(VERTEBRAE))
-    opens_cut[at["T13"]], opens_cut[at["L6"]] = decode.prior_t13, decode.prior_l6
-    opens = opens_cut + decode.prior_outside
-    opens[at["C1"]] = 0.0
-    closes = np.full(len(VERTEBRAE), decode.prior_outside)
-    closes[[at["L5"], at["L6"]]] = 0.0
-    closes_cut = np.zeros(len(VERTEBRAE))
-    closes_cut[at["L6"]] = decode.prior_l6  # without a sacrum in view, the rest of a long L5 is not yet an L6
-    return Chain(tuple(follows), opens, closes, opens_cut, closes_cut)
-
-
-def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
-    scale, intervals = lattice.path()
+def _read(
+    lattice: Lattice, path: Reading, evidence: Evidence, decode: Decode, *, hides: Reading | None = None
+) -> Sequence:
+    """The sequence of a path, with its rivals; `hides`: the best path, where it is of what the scan cannot show."""
+    scale, intervals = path
     through = [lattice.through(interval) for interval in intervals]
     levels = tuple(
         _level(interval, other, scale, lattice.bins, evidence)
@@ -103,26 +88,29 @@ def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
     visible = [n for n, level in enumerate(levels) if level.stop_mm - level.start_mm > 0.6 * level.expected_mm]
     seen = len(visible)
     visible = visible or [int(np.argmax([level.stop_mm - level.start_mm for level in levels]))]
-    best = lattice.best()
+    answer = _enumeration(lattice, path)
     # a cut end may be too short to outweigh the prior of a rare anatomy: where the network says otherwise, it counts
     judged = [n for n, level in enumerate(levels) if n in visible or _overruled(level)]
     rivals = _rivals(lattice, [(intervals[n], through[n]) for n in judged])
-    margin = max(0.0, best - rivals[0].score) if rivals else None
+    if hides:
+        first = _enumeration(lattice, hides, _changes([intervals[n] for n in judged], hides[1]))
+        rivals = (first, *(rival for rival in rivals if rival.names != first.names))[:_RIVALS]
+    margin = max(0.0, answer.score - rivals[0].score) if rivals else None
     renamed = sum(levels[n].network != levels[n].index for n in visible) / len(visible)
     beyond = _beyond(levels, evidence)
-    names = _names(intervals, lattice.bins)
     above, below = intervals[0].start > 0, intervals[-1].stop < lattice.bins
     reason = doubt(
         margin=margin,
         renamed=renamed,
         seen=seen,
-        names=names,
+        names=answer.names,
         rivals=rivals,
+        hides=bool(hides),
         beyond=beyond,
+        below=below,
         unsupported=_unsupported(levels, above=above, below=below),
         decode=decode,
     )
-    answer = Enumeration(names, best, parts=parts(lattice, intervals, scale))
     return Sequence(
         levels=levels,
         candidates=(answer, *rivals),
@@ -130,7 +118,7 @@ def _read(lattice: Lattice, evidence: Evidence, decode: Decode) -> Sequence:
         renamed=renamed,
         uncertain=bool(reason),
         reason=reason,
-        scale=float(_SCALES[scale]),
+        scale=float(SCALES[scale]),
         above=above,
         below=below,
     )
@@ -164,7 +152,7 @@ def _beyond(levels: tuple[Level, ...], evidence: Evidence) -> str:
 
 
 def _level(interval: Interval, through: Through, scale: int, bins: int, evidence: Evidence) -> Level:
-    expected = float(PITCH_MM[interval.label + 1] * _SCALES[scale])
+    expected = float(PITCH_MM[interval.label + 1] * SCALES[scale])
     lasted = (interval.stop - interval.start) * STEP_MM
     at_border = interval.start == 0 or interval.stop == bins
     chances = special.softmax([*through.score, through.nothing])
@@ -188,15 +176,19 @@ def _rivals(lattice: Lattice, pieces: list[tuple[Interval, Through]]) -> tuple[E
         if label != piece.label and score > NEVER / 2
     ]
     found: dict[tuple[str, ...], Enumeration] = {}
-    for score, label, scale, start, stop in sorted(options, reverse=True):
+    for _, label, scale, start, stop in sorted(options, reverse=True):
         before, after = lattice.head(scale, label, start), lattice.tail(scale, label, stop)
         path = (*before, Interval(label, start, stop), *after)
         changes = _changes([piece for piece, _ in pieces], path)
-        about = parts(lattice, path, scale)
-        found.setdefault(changes, Enumeration(_names(path, lattice.bins), float(score), changes, about))
+        found.setdefault(changes, _enumeration(lattice, (scale, path), changes))
         if len(found) == _RIVALS:
             break
     return tuple(found.values())
+
+
+def _enumeration(lattice: Lattice, path: Reading, changes: tuple[str, ...] = ()) -> Enumeration:
+    about = parts(lattice, path[1], path[0])
+    return Enumeration(_names(path[1], lattice.bins), about.total(), changes, about)
 
 
 def _changes(pieces: list[Interval], path: tuple[Interval, ...]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.label_table import one_row_per_scan, rarity, table, vertebra_rows
+from benchmarks.label_table import hidden, one_row_per_scan, rarity, table, vertebra_rows
 from siil.errors import DatasetError
 from siil.metrics import rows
 
@@ -43,7 +43,9 @@ def write(folder: Path, case: str, named: dict[str, str], **facts: object) -> No
                 "patient_scale": 1.0, "enumeration": "", "runner_up": "", "reason": "", "uncertain": False, **facts,
             }
         )  # fmt: skip
-        frame = pd.DataFrame(made).assign(case=case, space=space, group="phantom", field=facts.get("field", "lumbar"))
+        frame = pd.DataFrame(made).assign(
+            case=case, space=space, group=facts.get("group", "phantom"), field=facts.get("field", "lumbar")
+        )
         frames.append(frame.astype(object))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{case}.tsv").write_text(rows.to_text(pd.concat(frames, ignore_index=True)))
@@ -105,3 +107,21 @@ def test_vertebrae_are_right_where_they_carry_their_own_name(folder: Path) -> No
 def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"no scan was measured; run benchmarks\.labels"):
         one_row_per_scan(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "whole", "unprovable"),
+    [
+        ("T11 T12 T13 L1 L2", "T12 T13 L1", True),
+        ("C6 C7 T1 T12 T13 L1 L2", "C7 T1 T12 T13 L1", False),
+        ("C7 T1 T12 T13 L1", "T1 T12 T13", True),  # the border cuts C7 and L1
+        ("C7 T1 T12 T13 L1", "C7 T1 T12 T13 L1", False),
+        ("C6 C7 T1 T11 L1 L2", "C7 T1 T11 L1", False),
+        ("T10 T11 L1 L2", "T11 L1", True),
+        ("L1 L2 L3 L4 L5 L6", "L2 L3 L4 L5 L6", True),
+        ("T12 L1 L2 L3 L4 L5 L6", "L1 L2 L3 L4 L5 L6", False),
+        ("L1 L2 L3", "L2", False),
+    ],
+)
+def test_rare_anatomy_is_hidden_where_a_border_to_count_from_is_not_in_view(names, whole, unprovable) -> None:
+    assert hidden(set(names.split()), set(whole.split())) == unprovable

@@ -93,31 +93,36 @@ def test_a_sliver_that_no_voxel_is_named_after_is_its_neighbours():
 
 
 def test_above_a_sliver_the_processes_of_the_next_keep_their_name():
-    spine = spines.tube(["T12", "L1", "L2", "L3"], cut_top=0.88)
+    spine = spines.tube(["L1", "L2", "L3", "L4"], cut_top=0.88)
     truth = spine.truth.copy()
     outer = truth[-4:, 13:]
-    outer[outer > 0] = BY_NAME["T11"].index
+    outer[outer > 0] = BY_NAME["T12"].index
     names, _ = found(replace(spine, truth=truth), sharp=0.3)
-    assert names == ["T11", "T12", "L1", "L2", "L3"]
+    assert names == ["T12", "L1", "L2", "L3", "L4"]
 
 
 @pytest.mark.parametrize(
-    ("levels", "ends", "rare"),
-    [(["L3", "L4", "L5", "L6"], {"cut_bottom": 0.93}, "L6"), (["T11", "L1", "L2", "L3"], {"cut_top": 0.9}, "T11")],
+    ("levels", "ends", "ordinary"),
+    [
+        (["L3", "L4", "L5", "L6"], {"cut_bottom": 0.93}, ["L3", "L4", "L5"]),
+        (["T11", "L1", "L2", "L3"], {"cut_top": 0.9}, ["L1", "L2", "L3"]),
+    ],
 )
-def test_a_sliver_of_rare_anatomy_stays_where_its_voxels_are_sure_and_is_flagged(levels, ends, rare):
-    free = SETTINGS.decode.model_copy(update={"prior_l6": 0.0, "prior_no_t12": 0.0})
-    inference = SETTINGS.model_copy(update={"decode": free})
-    labels, sequence = decoded(spines.tube(levels, **ends), inference=inference, sharp=0.3)
-    assert rare in [BY_INDEX[k].name for k in np.unique(labels) if k]
+def test_a_sliver_makes_no_rare_anatomy_that_the_scan_cannot_show(levels, ends, ordinary):
+    assert found(spines.tube(levels, **ends), sharp=0.3)[0] == ordinary
+
+
+def test_a_sliver_of_an_l6_stays_where_its_voxels_are_sure_and_is_flagged():
+    free = SETTINGS.decode.model_copy(update={"prior_l6": 0.0})
+    spine = spines.tube(["T12", "L1", "L2", "L3", "L4", "L5", "L6"], cut_bottom=0.9)
+    labels, sequence = decoded(spine, inference=SETTINGS.model_copy(update={"decode": free}), sharp=0.3)
+    assert "L6" in [BY_INDEX[k].name for k in np.unique(labels) if k]
     assert "unusual" in sequence.reason
 
 
-def test_a_hanging_t13_is_flagged():
-    labels, sequence = decoded(scene("T13", levels=("L1", "L2", "L3")), sharp=0.3)
-    assert BY_NAME["T13"].index in labels
-    assert sequence.uncertain
-    assert "T13" in sequence.reason
+@pytest.mark.parametrize(("top", "levels"), [(True, ("L1", "L2", "L3")), (False, ("T10", "T11", "T12"))])
+def test_nothing_hangs_in_as_a_t13(top, levels):
+    assert found(scene("T13", top=top, levels=levels), sharp=0.3)[0] == list(levels)
 
 
 def test_the_confidence_of_a_sliver_is_that_of_its_name():

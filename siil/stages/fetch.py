@@ -36,7 +36,7 @@ def fetch(
     if source not in sources:
         raise ConfigError(f"dataset.sources has no {source}; there are {', '.join(sources)}")
     chosen = sources[source]
-    used = {"dataset": {"sources": {source: json.loads(chosen.model_dump_json())}}}
+    used = {"dataset": {"sources": {source: json.loads(chosen.model_dump_json(exclude={"annotation"}))}}}
     with provenance.record(provenance.run_path(manifest_path), stage="fetch", config=used):
         if isinstance(chosen, PhantomSource):
             from siil.phantom import generate

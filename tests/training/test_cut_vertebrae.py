@@ -1,5 +1,5 @@
 """A training on phantoms whose cut vertebrae lost their label, as VerSe releases its scans: taken for background
-(`annotation: all`) it unlearns the ends of scans, left out (`whole`) it does not. Judged with all labels.
+(`annotation: all`) it unlearns the ends of scans, left out (`whole`) it mostly does not. Judged with all labels.
 
     python -m tests.training.test_cut_vertebrae [STEPS]        prints the table of docs/log.md
 """
@@ -28,10 +28,10 @@ from siil.losses.total import total_loss
 from siil.metrics import objects
 from siil.metrics.case import score_case
 from siil.model.network import Network
-from siil.model.weights import SHIPPED
+from siil.model.weights import SHIPPED, load_network
 from siil.phantom import sample
 from siil.phantom.layout import oriented
-from siil.scan.grid import Volume
+from siil.scan.grid import Grid, Volume
 from siil.scan.preprocess import normalise, preprocess
 from siil.training.case_store import CaseArrays, make_case
 from siil.training.checkpoint import Checkpoint
@@ -41,22 +41,27 @@ from siil.training.patches import Batches
 from siil.training.schedule import Schedule
 from siil.training.start import start_network
 
-LEARN, JUDGE = range(91000, 91010), range(91100, 91108)
+LEARN, JUDGE = range(91000, 91008), range(91100, 91106)
 """Seeds of phantoms, which no weights have seen."""
-STEPS = 200
+STEPS = 150
+SPACING = (3.0, 3.0, 3.0)
+LEVELS = 4
+"""From the middle of a vertebra to the middle of the fourth above: two that are cut, and what is whole between."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A phantom on the working grid with all its labels, and the codes of the vertebrae that the scan does not cut."""
+    """A piece of a phantom on the working grid, HU and VerSe codes, and the codes of its vertebrae that are not cut."""
 
-    image: Volume
-    mask: Volume
-    whole: frozenset[int]
+    image: np.ndarray
+    codes: np.ndarray
+    whole: tuple[int, ...]
 
 
+@cache
 def settings(steps: int) -> Config:
-    """The sizes of the weights that ship; one epoch without warm-up."""
+    """The demo's data and losses, the sizes of the weights that ship; one epoch without warm-up."""
+    _, about = load_network(SHIPPED)
     train = {
         "epochs": 1,
         "steps_per_epoch": steps,
@@ -65,38 +70,41 @@ def settings(steps: int) -> Config:
         "learning_rate": 0.004,
         "precision": "32-true",
     }
-    return configuration.resolve("phantom_full", model="siil", overrides={"train": train})
+    config = configuration.resolve("demo", model="siil", overrides={"train": train})
+    sizes = {"model": about.model, "patch": config.patch.model_copy(update={"size_vox": about.patch_vox})}
+    assert about.spacing_mm == config.dataset.preprocess.spacing_mm
+    return config.model_copy(update=sizes)
 
 
 @cache
-def subject(seed: int) -> Subject:
+def subjects(seeds: range) -> list[Subject]:
+    """Two pieces of each phantom, one above the other, whose ends cut a vertebra in its middle."""
     config = settings(1)
     recipe = next(iter(config.dataset.sources.values())).recipe.model_copy(
-        update={
-            "fields_of_view": {"chest": 1, "abdomen": 1, "lumbar": 1},
-            "spacing_xy_mm": (1.4, 1.6),
-            "spacing_z_mm": (2.0, 3.0),
-            "lateral_fov_mm": (120, 140),
-            "rare_anatomy": 0,
-            "variety": None,
-        }
+        update={"fields_of_view": {"chest": 1, "abdomen": 1}, "rare_anatomy": 0, "lateral_fov_mm": (120, 140)}
     )
-    scan = sample(seed, recipe)
-    image, mask = oriented(scan, scan.hu), oriented(scan, scan.mask)
-    made = preprocess(image, mask, settings=config.dataset.preprocess)
-    assert made.mask is not None
-    places = objects.locate(mask.array, mask.grid.spacing_mm)
-    return Subject(made.image, made.mask, frozenset(objects.complete(places, mask.array.shape)))
+    found = []
+    for seed in seeds:
+        scan = sample(seed, recipe)
+        made = preprocess(oriented(scan, scan.hu), oriented(scan, scan.mask), settings=config.dataset.preprocess)
+        assert made.mask is not None
+        places = objects.locate(made.mask.array, made.mask.grid.spacing_mm)
+        heights = sorted(round(float(place.centroid_mm[0] / SPACING[0])) for place in places.values())
+        for low, high in ((heights[0], heights[LEVELS]), (heights[-1 - LEVELS], heights[-1])):
+            image, codes = (volume.array[low:high] for volume in (made.image, made.mask))
+            there = objects.locate(codes, SPACING)
+            found.append(Subject(image, codes, tuple(objects.complete(there, codes.shape))))
+    return found
 
 
 def as_released(subject: Subject, annotation: Annotation) -> CaseArrays:
     """The case without the labels of cut vertebrae."""
-    codes = np.where(np.isin(subject.mask.array, list(subject.whole)), subject.mask.array, np.uint8(0))
-    mask = mark_unlabelled(Volume(codes, subject.mask.grid), annotation=annotation)
+    codes = np.where(np.isin(subject.codes, subject.whole), subject.codes, np.uint8(0))
+    mask = mark_unlabelled(Volume(codes, Grid(codes.shape, SPACING)), annotation=annotation)
     labels = codes_to_indices(mask.array)
     dataset = settings(1).dataset
     pap = processed_probability_map(labels, settings=dataset.pap, spacing_mm=dataset.preprocess.spacing_mm)
-    return make_case("", image=subject.image.array, labels=labels, pap=pap)
+    return make_case("", image=subject.image, labels=labels, pap=pap)
 
 
 def trained(annotation: Annotation | None, steps: int) -> Network:
@@ -111,7 +119,7 @@ def trained(annotation: Annotation | None, steps: int) -> Network:
     )
     if annotation is None:
         return network.eval()
-    cases = {str(seed): as_released(subject(seed), annotation) for seed in LEARN}
+    cases = {str(n): as_released(subject, annotation) for n, subject in enumerate(subjects(LEARN))}
     batches = Batches(
         cases=cases,
         names=tuple(cases),
@@ -139,11 +147,10 @@ def judged(network: Network) -> dict[str, float]:
     """Mean Dice of cut and of whole vertebrae of JUDGE, and the shares of them that are found (Dice above one half)."""
     config = settings(1)
     rows: list[tuple[bool, float]] = []
-    for seed in JUDGE:
-        case = subject(seed)
+    for case in subjects(JUDGE):
         posterior = slide(
             network,
-            normalise(case.image.array, config.dataset.preprocess.window_hu),
+            normalise(case.image, config.dataset.preprocess.window_hu),
             patch_vox=config.patch.size_vox,
             inference=config.inference,
             device="cpu",
@@ -151,7 +158,7 @@ def judged(network: Network) -> dict[str, float]:
             activation=config.model.vertebrae_activation,
         )
         labels = indices_to_codes(raw_labels(posterior, threshold=config.inference.spine_threshold))
-        found = score_case(case.mask.array, labels, case.mask.grid.spacing_mm, surfaces=False)
+        found = score_case(case.codes, labels, SPACING, surfaces=False)
         names = {BY_CODE[code].name for code in case.whole}
         there = found[(found["scope"] == "vertebra") & found["truth"].eq(True)]
         rows += [(row["label"] in names, row["dice"]) for row in there.to_dict("records")]
@@ -166,9 +173,9 @@ def judged(network: Network) -> dict[str, float]:
 @pytest.mark.slow
 def test_cut_vertebrae_without_a_label_are_unlearnt_unless_they_are_left_out() -> None:
     before, every, whole = (judged(trained(annotation, STEPS)) for annotation in (None, "all", "whole"))
-    assert every["dice_cut"] < before["dice_cut"] - 0.2
-    assert whole["dice_cut"] > before["dice_cut"] - 0.05
-    assert whole["dice_whole"] > every["dice_whole"] - 0.02
+    assert every["dice_cut"] < before["dice_cut"] - 0.5
+    assert whole["dice_cut"] > before["dice_cut"] - 0.25
+    assert whole["dice_whole"] > every["dice_whole"] - 0.05
 
 
 if __name__ == "__main__":

@@ -46,14 +46,18 @@ def resolved(model=None):
 @functools.cache
 def settings(stage, model=None, source=None):
     """The sections that a stage declares, as JSON: its `params.config`. A changed value reruns what uses it. With a
-    source, of the sources only this one, and the licence flag only where it has a licence: experiments may share it.
+    source, of the sources only this one, without `annotation` (which is no matter of its files), and the licence flag
+    only where it has a licence: experiments may share it.
     """
     names = set(BY_NAME[stage].sections)
     if source is not None:
         names = (names - {"dataset.sources"}) | {f"dataset.sources.{source}"}
         if not hasattr(resolved().dataset.sources[source], "licence"):
             names.remove("dataset.accept_licence")
-    return json.dumps(configuration.sections(resolved(model), names), sort_keys=True)
+    values = configuration.sections(resolved(model), names)
+    if source is not None:
+        del values["dataset"]["sources"][source]["annotation"]
+    return json.dumps(values, sort_keys=True)
 
 
 # Which build of torch --use-conda takes: that of envs/train.yaml, or -cpu or -gpu.

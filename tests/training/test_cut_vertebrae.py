@@ -28,7 +28,7 @@ from siil.losses.total import total_loss
 from siil.metrics import objects
 from siil.metrics.case import score_case
 from siil.model.network import Network
-from siil.model.weights import SHIPPED, load_network
+from siil.model.weights import load_network, weights_path
 from siil.phantom import sample
 from siil.phantom.layout import oriented
 from siil.scan.grid import Grid, Volume
@@ -61,7 +61,7 @@ class Subject:
 @cache
 def settings(steps: int) -> Config:
     """The demo's data and losses, the sizes of the weights that ship; one epoch without warm-up."""
-    _, about = load_network(SHIPPED)
+    _, about = load_network(weights_path("phantom"))
     train = {
         "epochs": 1,
         "steps_per_epoch": steps,

@@ -115,7 +115,7 @@ def trained(annotation: Annotation | None, steps: int) -> Network:
         patch_vox=config.patch.size_vox,
         spacing_mm=config.dataset.preprocess.spacing_mm,
         seed=0,
-        weights=[SHIPPED],
+        weights=weights_path("phantom"),
     )
     if annotation is None:
         return network.eval()

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from siil.inference.count import rival_names
 from siil.inference.enumeration import Enumeration, span
 from siil.inference.posterior import Posterior
 from siil.inference.predict_case import Prediction
@@ -84,7 +85,7 @@ def scan_facts(prediction: Prediction, *, name: str) -> dict[str, Any]:
         "reason": sequence.reason,
         "margin": None if sequence.margin is None else round(sequence.margin, 3),
         "runner_up": f"{span(rivals[0].names)} ({', '.join(rivals[0].changes)})" if rivals else None,
-        "rivals": [_rival(rival, sequence.candidates[0]) for rival in rivals],
+        "rivals": [_rival(rival, sequence.candidates[0], prediction.names) for rival in rivals],
         "renamed": round(sequence.renamed, 3),
         "patient_scale": round(sequence.scale, 3),
         "unseen": [label for label in prediction.names if label not in names],
@@ -92,10 +93,17 @@ def scan_facts(prediction: Prediction, *, name: str) -> dict[str, Any]:
     }
 
 
-def _rival(rival: Enumeration, best: Enumeration) -> dict[str, Any]:
+def _rival(rival: Enumeration, best: Enumeration, places: tuple[str, ...]) -> dict[str, Any]:
     why = {name: round(value, 3) for name, value in asdict(best.parts - rival.parts).items()}
     behind = round(best.score - rival.score, 3)
-    return {"enumeration": span(rival.names), "behind": behind, "changes": list(rival.changes), "why": why}
+    names = rival_names(places, rival)
+    return {
+        "enumeration": span(rival.names),
+        "behind": behind,
+        "changes": list(rival.changes),
+        "why": why,
+        "names": None if names is None else list(names),
+    }
 
 
 def write_reading(prediction: Prediction, folder: Path, *, name: str) -> list[Path]:

@@ -187,27 +187,26 @@ def _rivals(lattice: Lattice, pieces: list[tuple[Interval, Through]]) -> tuple[E
         for label, score in enumerate(other.score)
         if label != piece.label and score > NEVER / 2
     ]
-    found: dict[tuple[str, ...], Enumeration] = {}
+    found: dict[tuple[tuple[str, str], ...], Enumeration] = {}
     for score, label, scale, start, stop in sorted(options, reverse=True):
         before, after = lattice.head(scale, label, start), lattice.tail(scale, label, stop)
         path = (*before, Interval(label, start, stop), *after)
-        changes = _changes([piece for piece, _ in pieces], path)
+        calls = _calls([piece for piece, _ in pieces], path)
         about = parts(lattice, path, scale)
-        found.setdefault(changes, Enumeration(_names(path, lattice.bins), float(score), changes, about))
+        found.setdefault(calls, Enumeration(_names(path, lattice.bins), float(score), calls, about))
         if len(found) == _RIVALS:
             break
     return tuple(found.values())
 
 
-def _changes(pieces: list[Interval], path: tuple[Interval, ...]) -> tuple[str, ...]:
-    changed = []
+def _calls(pieces: list[Interval], path: tuple[Interval, ...]) -> tuple[tuple[str, str], ...]:
+    """Each piece's name, and the name in `path` at its middle."""
+    calls = []
     for piece in pieces:
         spot = (piece.start + piece.stop) // 2
-        there = next((i.label for i in path if i.start <= spot < i.stop), None)
-        if there != piece.label:
-            name = "nothing" if there is None else BY_INDEX[there + 1].name
-            changed.append(f"{BY_INDEX[piece.label + 1].name} as {name}")
-    return tuple(changed)
+        there = next((BY_INDEX[i.label + 1].name for i in path if i.start <= spot < i.stop), "")
+        calls.append((BY_INDEX[piece.label + 1].name, there))
+    return tuple(calls)
 
 
 def _names(path: tuple[Interval, ...], bins: int) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ Tab-separated, with a header; columns in any order, empty where nothing is known
 - `level` and `z_mm`: the vertebra whose body lies at this height, LPS millimetres, as body_z_mm of NAME_vertebrae.tsv;
 - `first`, `last`: the uppermost and the lowest vertebra that has a voxel.
 
-A row says one thing or several, and a scan may have several rows. Names are text: a patient may be called `NA` or `007`.
+A row says one thing or several, and a scan may have several rows. Names are text: a patient may be called `NA`.
 """
 
 from __future__ import annotations

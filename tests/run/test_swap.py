@@ -1,4 +1,4 @@
-"""Files of one result change together: the old ones are kept once, and a change that was killed is ended by the next."""
+"""Files of one result change together: the old ones are kept once, and a change that was killed is ended."""
 
 from __future__ import annotations
 
@@ -34,10 +34,7 @@ def test_the_first_version_of_each_file_is_kept_beside_it(folder):
     change(folder, "one", a="a1", c="c1", run="run1")
     assert content(folder) == {"a": "a1", "a.before": "a0", "b": "b0", "c": "c1", "run": "run1"}
     change(folder, "two", a="a2", b="b2", run="run2")
-    assert content(folder) == {
-        **{"a": "a2", "a.before": "a0", "b": "b2", "b.before": "b0"},
-        **{"c": "c1", "run": "run2"},
-    }
+    assert content(folder) == {"a": "a2", "a.before": "a0", "b": "b2", "b.before": "b0", "c": "c1", "run": "run2"}
 
 
 def test_a_file_without_a_new_version_goes_and_is_kept_beside(folder):

@@ -98,11 +98,9 @@ def _log_to(path: Path | None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handlers = [logging.FileHandler(path, mode="w", encoding="utf-8")]
     logging.basicConfig(
-        level=logging.INFO if first else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(message)s",
-        handlers=handlers,
-        force=True,
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", handlers=handlers, force=True
     )
+    log.setLevel(logging.INFO if first else logging.WARNING)  # our own; what libraries tell at INFO is for nobody
 
 
 def _register(verb: str) -> None:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from siil.errors import message
 from siil.run.provenance import RESEARCH_USE
 
 _SPAN = re.compile(r"\b([CTL]\d+)-([CTL]\d+)\b")
@@ -73,6 +74,18 @@ def answer_of(facts: Mapping[str, Any], *, scan: str, folder: Path) -> Answer:
         margin=facts["margin"],
         corrected=(facts.get("corrected") or {}).get("from", ""),
     )
+
+
+def not_done(error: Exception, path: Path) -> Answer:
+    """The answer for a scan that failed, in one line without its path."""
+    said = message(error)
+    words = " ".join((f"{type(error).__name__}: {error}" if said is None else said).split())
+    return Answer(called(path), error=words.removeprefix(f"{path}: "))
+
+
+def called(path: Path) -> str:
+    """What a scan is called to its user: the name of its file or folder."""
+    return path.name or path.resolve().name
 
 
 def table(answers: Sequence[Answer]) -> str:

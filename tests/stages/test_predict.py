@@ -76,7 +76,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path, weights, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("siil.report.preview.write_preview", killed)
+        patch.setattr("siil.report.pictures.write_preview", killed)
         patch.setattr(shutil, "rmtree", lambda *_, **__: None)
         patch.setattr(os, "getpid", lambda: 999_999_999)  # above any limit: of no process that lives
         run([path], tmp_path / "out", weights)
@@ -146,7 +146,7 @@ def test_a_failure_on_the_way_keeps_the_old_results_whole(tmp_path, weights, mon
     def full(*_: object, **__: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("siil.report.preview.write_preview", full)
+    monkeypatch.setattr("siil.report.pictures.write_preview", full)
     with pytest.raises(OSError, match="No space"):
         run([path], tmp_path / "out", weights)
     assert {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()} == before

@@ -37,6 +37,9 @@ class Known:
         return " ".join([*ends, *(f"--at {z_mm:g}={name}" for z_mm, name in self.at)])
 
 
+NOTHING = Known()
+
+
 def read_levels(path: Path) -> dict[str, Known]:
     """Scan -> what is known of it, in the order of the table.
 

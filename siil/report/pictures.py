@@ -13,13 +13,13 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from siil.anatomy import CLASSES
+from siil.anatomy import BY_NAME, CLASSES
 from siil.config.schema.dataset import Preprocess
 from siil.inference.answer import answer_of, remedies
 from siil.inference.centreline import Centreline, find_centreline
@@ -30,6 +30,7 @@ from siil.report.viewer import PAGE_VOXELS, viewer_page
 from siil.run import files
 from siil.scan.defects import orthonormal
 from siil.scan.grid import TO_LPS, Grid, Volume
+from siil.scan.labels import labels_present
 from siil.scan.nifti import nib
 from siil.scan.preprocess import preprocess
 
@@ -90,18 +91,31 @@ def draw_again(
     ready = preprocess(ct, labels, settings=whole, name=facts["scan"])
     assert ready.mask is not None
     line = find_centreline(_certain(ready.mask.array), ready.image.grid.spacing_mm[0])
-    grids = {"ct": ct, "seg": labels, "image": ready.image, "work": ready.mask.array}
-    write_pictures(made, facts, findings, **grids, centreline=line, folder=folder)
+    write_pictures(
+        made,
+        facts,
+        findings,
+        ct=ct,
+        seg=labels,
+        image=ready.image,
+        work=ready.mask.array,
+        centreline=line,
+        folder=folder,
+    )
 
 
-def read_page(text: str) -> tuple[Volume, Volume] | None:
-    """CT and label map of a page of siil.report.viewer, on the grid that it shows; None where it is no such page."""
+def read_page(text: str, names: Collection[str]) -> tuple[Volume, Volume] | None:
+    """CT and label map of a page of siil.report.viewer, on the grid that it shows.
+
+    None where it is no such page, or shows other vertebrae than `names`.
+    """
     found = re.search(r'<script type="application/json" id="scan">(.*?)</script>', text, re.DOTALL)
     try:
         scan = json.loads(found[1] if found else "{}")
-        return _decode(scan["ct"]), _decode(scan["layers"][0]["data"])
+        ct, labels = _decode(scan["ct"]), _decode(scan["layers"][0]["data"])
     except (*_DAMAGE, *_NO_NIFTI):
         return None
+    return (ct, labels) if labels_present(labels.array) <= {BY_NAME[name].code for name in names} else None
 
 
 def _certain(labels: np.ndarray) -> Posterior:

@@ -55,5 +55,5 @@ STAGES: Final[tuple[Stage, ...]] = (
 )
 VERBS: Final = tuple(stage.name for stage in STAGES)
 BY_NAME: Final = {stage.name: stage for stage in STAGES}
-OWN_VERBS: Final = ("predict", "check", "score", "trace")
+OWN_VERBS: Final = ("predict", "relabel", "check", "score", "trace")
 """For a user's own scans, label maps and questions: no rule calls them; their modules name SECTIONS."""

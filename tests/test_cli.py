@@ -26,6 +26,7 @@ def stage(*, config: Config, output: Annotated[Path, typer.Option(help="where")]
     """Do one thing."""
     SEEN.update(epochs=config.train.epochs, output=output)
     logging.getLogger("siil").info("did it")
+    logging.getLogger("some_library").info("did it too")
     if output.name == "bad":
         raise InputError(f"{output}: expected good,\n got bad")
     if output.name == "bug":
@@ -108,6 +109,7 @@ def test_the_log_file_holds_the_lines_and_the_error(run, tmp_path):
     assert run("--output", "bad", "--log", str(tmp_path / "deep" / "log")) == 2
     text = (tmp_path / "deep" / "log").read_text(encoding="utf-8")
     assert "INFO did it" in text
+    assert "did it too" not in text
     assert "ERROR: bad: expected good, got bad" in text
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import io
 import json
 import logging
 import sys
@@ -111,6 +112,8 @@ def _register(verb: str) -> None:
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 2 an error that the user can mend, 1 a bug (with its traceback)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # whatever a terminal cannot write costs no answer
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
     if asked == "evaluate" and any(word.partition("=")[0] == "--pred" for word in sys.argv):
         asked = sys.argv[1] = "score"  # whole folders of label maps instead of one case of the pipeline

@@ -155,3 +155,20 @@ def test_torch_is_asked_to_use_huge_pages_unless_the_user_says_otherwise(before,
         [sys.executable, "-c", code], cwd=PACKAGE.parent, env=bare | before, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == seen
+
+
+def test_a_terminal_that_lacks_a_letter_gets_the_answer_all_the_same(tmp_path):
+    """The en dash of a span, where only ASCII can be written."""
+    code = (
+        "import sys; from siil import cli; cli._register = lambda verb: cli.app.command(verb)(lambda: None)\n"
+        "try: cli.main()\nexcept SystemExit: print('T9–L5')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "trace"],
+        cwd=PACKAGE.parent,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "T9?L5\n"

@@ -145,7 +145,8 @@ def read_answer(folder: Path, *, name: str) -> tuple[Volume, tuple[Finding, ...]
         facts, (_, *entries) = json.loads(scan.read_text("utf-8")), json.loads(centroids.read_text("utf-8"))
         bodies = {entry["label"]: (entry["X"], entry["Y"], entry["Z"]) for entry in entries}
         findings = tuple(_finding(row, bodies[row["code"]]) for row in facts["details"])
-        same = facts["vertebrae"] == [finding.name for finding in findings] and isinstance(facts["rivals"], list)
+        same = facts["vertebrae"] == [finding.name for finding in findings]
+        _ = facts["rivals"], facts["unseen"], facts["enumeration"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{scan} and {centroids.name}: expected an answer of predict, got {error!r}") from None
     if not same or labels_present(seg.array) != {finding.code for finding in findings}:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from siil.run.processes import launched
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -40,8 +42,8 @@ def untold(done: int, total: int) -> None:
 
 @contextmanager
 def bar(description: str) -> Iterator[Told]:
-    """A bar with ETA for work that tells how far it is; where no person is looking (no terminal) there is none."""
-    if not sys.stderr.isatty():
+    """A bar with ETA for work that tells how far it is, of the first process where a person is looking (a terminal)."""
+    if not (sys.stderr.isatty() and launched().first):
         yield untold
         return
     with _progress() as progress:

@@ -69,7 +69,7 @@ def test_a_change_that_was_killed_anywhere_is_ended_by_the_next(folder, monkeypa
             pass
         else:
             raise AssertionError("it was to be killed")
-    assert content(folder)["run"] == "run0"  # the record goes last: where it is new, all is
+    assert (folder / "run").read_text() == "run0"  # the record goes last: where it is new, all is
     asked = swap.finish(folder, "x", last="run")
     assert asked == ("one" if steps else None)  # before the request was written nothing had happened
     end = {"a": "a1", "a.before": "a0", "b": "b1", "b.before": "b0", "run": "run1"}

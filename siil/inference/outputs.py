@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from siil.errors import InputError
-from siil.inference import slicer
 from siil.inference.count import rival_names
 from siil.inference.enumeration import Enumeration, span
 from siil.inference.posterior import Posterior
@@ -43,12 +42,6 @@ TABLE_COLUMNS = (
     "mean_hu",
 )
 _UNITS = ("confidence", "_mm", "_mm3", "_hu")
-_KINDS = ("seg.nii.gz", "ctd.json", "vertebrae.tsv", "scan.json", "preview.png", "viewer.html", "seg.dcm")
-
-
-def result_names(name: str) -> list[str]:
-    """Names of all files that `predict` may leave of a scan, beside run.json."""
-    return [f"{name}_{kind}" for kind in (*_KINDS, *slicer.KINDS)]
 
 
 def centroid_json(findings: tuple[Finding, ...], seg: Volume) -> list[dict[str, Any]]:

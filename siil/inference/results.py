@@ -13,12 +13,18 @@ from typing import Any
 from siil.anatomy import BY_NAME
 from siil.datasets.levels import NOTHING, Known
 from siil.errors import InputError
+from siil.inference import slicer
 from siil.inference.count import count_on, place_at, refusal, shifted
-from siil.inference.outputs import result_names
 from siil.inference.vertebrae import Finding
 from siil.run.swap import BEFORE
 
 _SCAN = "_scan.json"
+_KINDS = ("seg.nii.gz", "ctd.json", "vertebrae.tsv", "scan.json", "preview.png", "viewer.html", "seg.dcm")
+
+
+def result_names(name: str) -> list[str]:
+    """Names of all files that `predict` may leave of a scan, beside run.json."""
+    return [f"{name}_{kind}" for kind in (*_KINDS, *slicer.KINDS)]
 
 
 @dataclass(frozen=True, slots=True)

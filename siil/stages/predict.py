@@ -236,7 +236,7 @@ def _spare_input(scan: Scan, folder: Path) -> None:
 
 def _move(made: Path, folder: Path, scan: Scan) -> None:
     """Move the finished files into place, the run record last: where it lies, the others are whole and of one run."""
-    from siil.inference.outputs import result_names
+    from siil.inference.results import result_names
 
     run, names = made / "run.json", result_names(scan.name)
     (folder / run.name).unlink(missing_ok=True)

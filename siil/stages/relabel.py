@@ -179,7 +179,7 @@ def _trail(made: Path, result: Result, step: dict[str, Any]) -> None:
 
 
 def _discard(result: Result) -> None:
-    from siil.inference.outputs import result_names
+    from siil.inference.results import result_names
 
     gone = swap.forget(result.folder, result.name, result_names(result.name))
     log.info("%s: %d files of before were removed", result.name, len(gone))

@@ -1,4 +1,4 @@
-"""The command line: one verb per stage of the pipeline, and `predict`, `check`, `score`, `trace`, `config` beside them.
+"""The command line: one verb per stage of the pipeline, and `adapt`, `predict`, `relabel`, `check` … beside them.
 
 `siil VERB --help` prints the docstring of the stage. A stage's function takes `config` (the sections that it
 declares) and plain paths; this module adds the options by which the configuration arrives, the log file, and the one
@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import io
 import json
 import logging
 import sys
@@ -99,11 +100,9 @@ def _log_to(path: Path | None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handlers = [logging.FileHandler(path, mode="w", encoding="utf-8")]
     logging.basicConfig(
-        level=logging.INFO if first else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(message)s",
-        handlers=handlers,
-        force=True,
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", handlers=handlers, force=True
     )
+    log.setLevel(logging.INFO if first else logging.WARNING)  # our own; what libraries tell at INFO is for nobody
 
 
 def _register(verb: str) -> None:
@@ -116,6 +115,8 @@ def _register(verb: str) -> None:
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 2 an error that the user can mend, 1 a bug (with its traceback)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # whatever a terminal cannot write costs no answer
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
     if asked == "evaluate" and any(word.partition("=")[0] == "--pred" for word in sys.argv):
         asked = sys.argv[1] = "score"  # whole folders of label maps instead of one case of the pipeline

@@ -26,6 +26,7 @@ def stage(*, config: Config, output: Annotated[Path, typer.Option(help="where")]
     """Do one thing."""
     SEEN.update(epochs=config.train.epochs, output=output)
     logging.getLogger("siil").info("did it")
+    logging.getLogger("some_library").info("did it too")
     if output.name == "bad":
         raise InputError(f"{output}: expected good,\n got bad")
     if output.name == "bug":
@@ -108,6 +109,7 @@ def test_the_log_file_holds_the_lines_and_the_error(run, tmp_path):
     assert run("--output", "bad", "--log", str(tmp_path / "deep" / "log")) == 2
     text = (tmp_path / "deep" / "log").read_text(encoding="utf-8")
     assert "INFO did it" in text
+    assert "did it too" not in text
     assert "ERROR: bad: expected good, got bad" in text
 
 
@@ -153,3 +155,20 @@ def test_torch_is_asked_to_use_huge_pages_unless_the_user_says_otherwise(before,
         [sys.executable, "-c", code], cwd=PACKAGE.parent, env=bare | before, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == seen
+
+
+def test_a_terminal_that_lacks_a_letter_gets_the_answer_all_the_same(tmp_path):
+    """The en dash of a span, where only ASCII can be written."""
+    code = (
+        "import sys; from siil import cli; cli._register = lambda verb: cli.app.command(verb)(lambda: None)\n"
+        "try: cli.main()\nexcept SystemExit: print('T9–L5')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "trace"],
+        cwd=PACKAGE.parent,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "T9?L5\n"

@@ -7,14 +7,15 @@ own and are `vertebra`, told apart by the segment's label.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from siil import __version__
-from siil.anatomy import BY_CODE
+from siil.anatomy import BY_CODE, BY_NAME
 from siil.errors import InputError
 from siil.run import files
 from siil.run.provenance import RESEARCH_USE
@@ -68,6 +69,36 @@ def write_dicom_seg(path: Path, seg: Volume, sources: Sequence[Path]) -> bool:
     return True
 
 
+def rename_segments(old: Path, new: Path, names: Mapping[str, str]) -> None:
+    """Write a DICOM-SEG of `write_dicom_seg` under other names (old -> new): a further object of the same study.
+
+    Its frames and its references to patient and series stay; the segments with another name are semi-automatic.
+
+    Raises:
+        InputError: it is no such object, or has other segments.
+    """
+    import highdicom
+    import pydicom
+
+    try:
+        made = pydicom.dcmread(old)
+        found = {segment.SegmentLabel for segment in made.SegmentSequence}
+    except (pydicom.errors.InvalidDicomError, OSError, AttributeError, ValueError) as error:
+        raise InputError(f"{old}: expected a DICOM-SEG of predict, got {type(error).__name__}") from None
+    if found != set(names):
+        raise InputError(f"{old}: expected the segments {', '.join(names)}, got {', '.join(sorted(found))}")
+    by_hand = highdicom.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC
+    for n, segment in enumerate(made.SegmentSequence):
+        name = names[segment.SegmentLabel]
+        if name != segment.SegmentLabel:
+            made.SegmentSequence[n] = _segment(int(segment.SegmentNumber), BY_NAME[name].code, kind=by_hand)
+    made.SOPInstanceUID, made.SeriesInstanceUID = highdicom.UID(), highdicom.UID()
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
+    made.ContentDate, made.ContentTime = time.strftime("%Y%m%d"), time.strftime("%H%M%S")
+    with files.atomic(new) as temporary:
+        made.save_as(temporary)
+
+
 def _source(path: Path, step_mm: float) -> Any:
     """A slice without its pixels, with all that highdicom reads.
 
@@ -103,7 +134,8 @@ def _series_number(image: Any) -> int:
     return int(image.get("SeriesNumber") or 0) % 10_000 + 10_000
 
 
-def _segment(number: int, code: int) -> Any:
+def _segment(number: int, code: int, *, kind: Any = None) -> Any:
+    """kind: highdicom's algorithm type; automatic without one."""
     import highdicom
     from pydicom.sr.codedict import codes
 
@@ -113,7 +145,7 @@ def _segment(number: int, code: int) -> Any:
         segment_label=vertebra.name,
         segmented_property_category=codes.SCT.AnatomicalStructure,
         segmented_property_type=getattr(codes.SCT, f"{vertebra.name}Vertebra", codes.SCT.Vertebra),
-        algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_type=kind or highdicom.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=highdicom.AlgorithmIdentificationSequence(
             name="SIIL",
             version=__version__,

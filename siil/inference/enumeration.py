@@ -39,14 +39,19 @@ class Level:
 class Enumeration:
     """One way to name the vertebrae of the scan.
 
-    names: from the head down. score: in nats. changes: for a rival, which vertebrae of the best one it calls what.
-    parts: what the score is made of (inference/reasons.py).
+    names: from the head down. score: in nats. calls: for a rival, well-visible vertebrae of the best one and what it
+    calls them (empty: nothing). parts: what the score is made of (inference/reasons.py).
     """
 
     names: tuple[str, ...]
     score: float
-    changes: tuple[str, ...] = ()
+    calls: tuple[tuple[str, str], ...] = ()
     parts: Parts = NO_PARTS
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """Which vertebrae of the best one a rival calls what: `L1 as T12`."""
+        return tuple(f"{best} as {called or 'nothing'}" for best, called in self.calls if called != best)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from siil.errors import InputError
+from siil.inference.count import rival_names
 from siil.inference.enumeration import Enumeration, span
 from siil.inference.posterior import Posterior
 from siil.inference.predict_case import Prediction
@@ -20,7 +22,8 @@ from siil.inference.vertebrae import Finding
 from siil.run import files
 from siil.run.provenance import RESEARCH_USE
 from siil.scan.grid import Volume
-from siil.scan.volume import write_volume
+from siil.scan.labels import labels_present
+from siil.scan.volume import read_mask, write_volume
 
 TABLE_COLUMNS = (
     "label",
@@ -38,6 +41,7 @@ TABLE_COLUMNS = (
     "height_mm",
     "mean_hu",
 )
+_UNITS = ("confidence", "_mm", "_mm3", "_hu")
 
 
 def centroid_json(findings: tuple[Finding, ...], seg: Volume) -> list[dict[str, Any]]:
@@ -84,7 +88,7 @@ def scan_facts(prediction: Prediction, *, name: str) -> dict[str, Any]:
         "reason": sequence.reason,
         "margin": None if sequence.margin is None else round(sequence.margin, 3),
         "runner_up": f"{span(rivals[0].names)} ({', '.join(rivals[0].changes)})" if rivals else None,
-        "rivals": [_rival(rival, sequence.candidates[0]) for rival in rivals],
+        "rivals": [_rival(rival, sequence.candidates[0], prediction.names) for rival in rivals],
         "renamed": round(sequence.renamed, 3),
         "patient_scale": round(sequence.scale, 3),
         "unseen": [label for label in prediction.names if label not in names],
@@ -92,21 +96,77 @@ def scan_facts(prediction: Prediction, *, name: str) -> dict[str, Any]:
     }
 
 
-def _rival(rival: Enumeration, best: Enumeration) -> dict[str, Any]:
+def _rival(rival: Enumeration, best: Enumeration, places: tuple[str, ...]) -> dict[str, Any]:
     why = {name: round(value, 3) for name, value in asdict(best.parts - rival.parts).items()}
     behind = round(best.score - rival.score, 3)
-    return {"enumeration": span(rival.names), "behind": behind, "changes": list(rival.changes), "why": why}
+    names = rival_names(places, rival)
+    return {
+        "enumeration": span(rival.names),
+        "behind": behind,
+        "changes": list(rival.changes),
+        "why": why,
+        "names": None if names is None else list(names),
+    }
 
 
 def write_reading(prediction: Prediction, folder: Path, *, name: str) -> list[Path]:
     """Write what both stages give: {name}_seg.nii.gz, _ctd.json, _vertebrae.tsv, _scan.json. Returns the paths."""
-    seg, centroids = folder / f"{name}_seg.nii.gz", folder / f"{name}_ctd.json"
-    table, scan = folder / f"{name}_vertebrae.tsv", folder / f"{name}_scan.json"
-    write_volume(seg, prediction.seg)
-    files.write_json(centroids, centroid_json(prediction.findings, prediction.seg))
-    files.write_text(table, vertebra_table(prediction.findings).to_csv(sep="\t", index=False))
-    files.write_json(scan, scan_facts(prediction, name=name))
-    return [seg, centroids, table, scan]
+    return write_answer(prediction.seg, prediction.findings, scan_facts(prediction, name=name), folder, name=name)
+
+
+def write_answer(
+    seg: Volume, findings: tuple[Finding, ...], facts: dict[str, Any], folder: Path, *, name: str
+) -> list[Path]:
+    """As `write_reading`, from the facts of the scan (`scan_facts`)."""
+    paths = [folder / f"{name}_{kind}" for kind in ("seg.nii.gz", "ctd.json", "vertebrae.tsv", "scan.json")]
+    write_volume(paths[0], seg)
+    files.write_json(paths[1], centroid_json(findings, seg))
+    files.write_text(paths[2], vertebra_table(findings).to_csv(sep="\t", index=False))
+    files.write_json(paths[3], facts)
+    return paths
+
+
+def read_answer(folder: Path, *, name: str) -> tuple[Volume, tuple[Finding, ...], dict[str, Any]]:
+    """What `write_answer` wrote, as rounded there.
+
+    Raises:
+        InputError: a file is missing or was changed so that the files no longer say the same.
+    """
+    seg = read_mask(folder / f"{name}_seg.nii.gz")
+    scan, centroids = folder / f"{name}_scan.json", folder / f"{name}_ctd.json"
+    try:
+        facts, (_, *entries) = json.loads(scan.read_text("utf-8")), json.loads(centroids.read_text("utf-8"))
+        bodies = {entry["label"]: (entry["X"], entry["Y"], entry["Z"]) for entry in entries}
+        findings = tuple(_finding(row, bodies[row["code"]]) for row in facts["details"])
+        same = facts["vertebrae"] == [finding.name for finding in findings]
+        _ = facts["rivals"], facts["unseen"], facts["enumeration"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{scan} and {centroids.name}: expected an answer of predict, got {error!r}") from None
+    if not same or labels_present(seg.array) != {finding.code for finding in findings}:
+        raise InputError(
+            f"{scan} and {name}_seg.nii.gz: expected the same vertebrae in both, got others; predict the scan again"
+        )
+    return seg, findings, facts
+
+
+def _finding(row: dict[str, Any], body_vox: tuple[float, float, float]) -> Finding:
+    """A row of `details`; NaN is null there."""
+    number = {
+        key: float("nan") if row[key] is None else float(row[key]) for key in TABLE_COLUMNS if key.endswith(_UNITS)
+    }
+    return Finding(
+        name=row["label"],
+        code=row["code"],
+        confidence=number["confidence"],
+        centroid_mm=(number["centroid_x_mm"], number["centroid_y_mm"], number["centroid_z_mm"]),
+        body_mm=(number["body_x_mm"], number["body_y_mm"], number["body_z_mm"]),
+        body_vox=body_vox,
+        volume_mm3=number["volume_mm3"],
+        height_mm=number["height_mm"],
+        mean_hu=number["mean_hu"],
+        complete=bool(row["complete"]),
+        flags=tuple(row["flags"].split()),
+    )
 
 
 def write_core(path: Path, posterior: Posterior) -> None:

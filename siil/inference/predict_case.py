@@ -25,7 +25,7 @@ from siil.inference.posterior import Posterior
 from siil.inference.sequence import decode_sequence
 from siil.inference.soft_maps import soft_maps
 from siil.inference.vertebrae import Finding
-from siil.run.progress import Laps
+from siil.run.progress import Laps, Told, untold
 from siil.scan.geometry import Geometry
 from siil.scan.grid import Volume
 from siil.scan.preprocess import normalise
@@ -74,6 +74,7 @@ def predict_case(
     inference: Inference,
     device: torch.device | str,
     laps: Laps | None = None,
+    told: Told = untold,
 ) -> Prediction:
     """Segment and label one scan.
 
@@ -85,6 +86,7 @@ def predict_case(
         inference: settings.
         device: where the windows are computed.
         laps: told when the network is done and when the labels are.
+        told: how many windows are done.
     """
     import torch
 
@@ -101,6 +103,7 @@ def predict_case(
         precision=usable_precision(inference.precision, torch.device(device).type),
         activation=weights.model.vertebrae_activation,
         flip=inference.flip,
+        told=told,
     )
     laps.end("network")
     found = interpret(posterior, image, geometry, inference=inference)

@@ -93,7 +93,7 @@ def _read(
     judged = [n for n, level in enumerate(levels) if n in visible or _overruled(level)]
     rivals = _rivals(lattice, [(intervals[n], through[n]) for n in judged])
     if hides:
-        first = _enumeration(lattice, hides, _changes([intervals[n] for n in judged], hides[1]))
+        first = _enumeration(lattice, hides, _calls([intervals[n] for n in judged], hides[1]))
         rivals = (first, *(rival for rival in rivals if rival.names != first.names))[:_RIVALS]
     margin = max(0.0, answer.score - rivals[0].score) if rivals else None
     renamed = sum(levels[n].network != levels[n].index for n in visible) / len(visible)
@@ -175,31 +175,30 @@ def _rivals(lattice: Lattice, pieces: list[tuple[Interval, Through]]) -> tuple[E
         for label, score in enumerate(other.score)
         if label != piece.label and score > NEVER / 2
     ]
-    found: dict[tuple[str, ...], Enumeration] = {}
+    found: dict[tuple[tuple[str, str], ...], Enumeration] = {}
     for _, label, scale, start, stop in sorted(options, reverse=True):
         before, after = lattice.head(scale, label, start), lattice.tail(scale, label, stop)
         path = (*before, Interval(label, start, stop), *after)
-        changes = _changes([piece for piece, _ in pieces], path)
-        found.setdefault(changes, _enumeration(lattice, (scale, path), changes))
+        calls = _calls([piece for piece, _ in pieces], path)
+        found.setdefault(calls, _enumeration(lattice, (scale, path), calls))
         if len(found) == _RIVALS:
             break
     return tuple(found.values())
 
 
-def _enumeration(lattice: Lattice, path: Reading, changes: tuple[str, ...] = ()) -> Enumeration:
+def _enumeration(lattice: Lattice, path: Reading, calls: tuple[tuple[str, str], ...] = ()) -> Enumeration:
     about = parts(lattice, path[1], path[0])
-    return Enumeration(_names(path[1], lattice.bins), about.total(), changes, about)
+    return Enumeration(_names(path[1], lattice.bins), about.total(), calls, about)
 
 
-def _changes(pieces: list[Interval], path: tuple[Interval, ...]) -> tuple[str, ...]:
-    changed = []
+def _calls(pieces: list[Interval], path: tuple[Interval, ...]) -> tuple[tuple[str, str], ...]:
+    """Each piece's name, and the name in `path` at its middle."""
+    calls = []
     for piece in pieces:
         spot = (piece.start + piece.stop) // 2
-        there = next((i.label for i in path if i.start <= spot < i.stop), None)
-        if there != piece.label:
-            name = "nothing" if there is None else BY_INDEX[there + 1].name
-            changed.append(f"{BY_INDEX[piece.label + 1].name} as {name}")
-    return tuple(changed)
+        there = next((BY_INDEX[i.label + 1].name for i in path if i.start <= spot < i.stop), "")
+        calls.append((BY_INDEX[piece.label + 1].name, there))
+    return tuple(calls)
 
 
 def _names(path: tuple[Interval, ...], bins: int) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from siil.inference.accumulate import Answer, Gather, Slab, finite
 from siil.inference.posterior import Posterior
+from siil.run.progress import Told, untold
 from siil.scan.preprocess import AIR
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def slide(
     precision: str = "32-true",
     activation: str = "softmax",
     flip: bool = False,
+    told: Told = untold,
 ) -> Posterior:
     """Apply `network` to every window of `image` and blend.
 
@@ -73,6 +75,7 @@ def slide(
         precision: Fabric's name: 32-true, bf16-mixed or 16-mixed.
         activation: softmax, or sigmoid (per class, then normalised over K) for O_S.
         flip: average over front-back and up-down flips.
+        told: how many windows are done; the first look counts its own.
 
     Raises:
         WeightsError: the network's output is not finite.
@@ -87,34 +90,49 @@ def slide(
     with _evaluating(network, torch.device(device), precision), torch.inference_mode():
         source = torch.from_numpy(np.ascontiguousarray(padded, np.float32))
         wide = len(columns[0]) * len(columns[1]) > NARROW
-        spine = (
-            _first_look(network, source, patch, inference.batch_size, device) if wide and inference.localise else None
-        )
-        for start, following in zip(rows, [*rows[1:], padded.shape[0]], strict=True):
-            corners = [(start, y, x) for y, x in product(*columns)]
-            chosen = [corner for corner in corners if spine is None or spine[_box(corner, patch)].any()]
-            for batch in _batches(chosen, inference.batch_size):
+        spine = None
+        if wide and inference.localise:
+            spine = _first_look(network, source, patch, inference.batch_size, device, told)
+        chosen = [
+            [c for c in product([start], *columns) if spine is None or spine[_box(c, patch)].any()] for start in rows
+        ]
+        done, total = 0, sum(map(len, chosen))
+        told(done, total)
+        for start, following, corners in zip(rows, [*rows[1:], padded.shape[0]], chosen, strict=True):
+            for batch in _batches(corners, inference.batch_size):
                 inputs = torch.stack([source[_box(corner, patch)] for corner in batch])[:, None].to(device)
                 for axes in versions:
                     slab.add(_answer(network, inputs, axes, activation, gather), batch, len(versions))
+                done += len(batch)
+                told(done, total)
             gather.row(start, weights[0], slab.localisation)
-            done = min(following - start, patch[0])
-            gather.finish(start, *slab.finished(done))
-            slab.advance(done)
+            ended = min(following - start, patch[0])
+            gather.finish(start, *slab.finished(ended))
+            slab.advance(ended)
     return gather.posterior()
 
 
 def _first_look(
-    network: Network, source: Tensor, patch: tuple[int, ...], batch_size: int, device: torch.device | str
+    network: Network,
+    source: Tensor,
+    patch: tuple[int, ...],
+    batch_size: int,
+    device: torch.device | str,
+    told: Told,
 ) -> Tensor:
     """[Z, Y, X] bool: where O_R sees spine in windows side by side; those of nothing but air are left out."""
     spine = torch.zeros(source.shape, dtype=torch.bool)
     corners = product(*(window_starts(n, p, 0) for n, p in zip(source.shape, patch, strict=True)))
-    for batch in _batches([c for c in corners if (source[_box(c, patch)] > AIR).any()], batch_size):
+    chosen = [c for c in corners if (source[_box(c, patch)] > AIR).any()]
+    done = 0
+    told(done, len(chosen))
+    for batch in _batches(chosen, batch_size):
         inputs = torch.stack([source[_box(corner, patch)] for corner in batch])[:, None].to(device)
         seen = (finite(network(inputs).spine[:, 0].float().sigmoid()) > SEEN).cpu()
         for corner, item in zip(batch, seen, strict=True):
             spine[_box(corner, patch)] |= item
+        done += len(batch)
+        told(done, len(chosen))
     return spine
 
 

@@ -20,6 +20,7 @@ from siil.inference.posterior import Posterior
 from siil.scan.grid import Volume
 
 LOW_CONFIDENCE = 0.5
+BY_HAND = "by_hand"
 _MERGED, _SPLIT = 1.6, 0.55
 """Volume over that of the complete neighbours, two levels up and down. Neighbours differ by up to 1.3."""
 
@@ -29,7 +30,8 @@ class Finding:
     """One vertebra of a scan. code: VerSe. Centres in mm are (x, y, z) in LPS; body_vox is (x, y, z) of the image.
 
     flags: cut, low_confidence, renamed (the network alone says otherwise), merge_suspected and split_suspected (too
-    much or too little for one vertebra beside its neighbours: two of them in one label, or one in two).
+    much or too little for one vertebra beside its neighbours: two of them in one label, or one in two), by_hand (the
+    name is a reader's, so the decoding has no confidence in it: NaN).
     """
 
     name: str
@@ -68,33 +70,44 @@ def measure(
         if box is None or code not in BY_CODE:
             continue
         index = BY_CODE[code].index
-        rim = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in box)
-        mask = seg.array[rim] == code
-        start = np.array([s.start for s in rim])
-        spacing = seg.grid.spacing_mm
-        body = mask if index == BY_NAME["C1"].index else body_mask(mask, spacing)
-        centre = np.argwhere(body).mean(axis=0)
-        cosines = np.reshape(seg.grid.direction, (3, 3))
-        along = (cosines.T @ directions.get(index, np.array([0.0, 0.0, 1.0])))[::-1]
+        centroid_vox, body_vox, height_mm = shape(seg, code, box, directions.get(index, np.array([0.0, 0.0, 1.0])))
         level = levels.get(index)
         cut = touches_border(box, seg, working_mm) or (level is not None and level.cut)
-        body_vox = (centre + start)[::-1]
         found.append(
             Finding(
                 name=BY_CODE[code].name,
                 code=code,
                 confidence=confidences.get(index, 0.0),
-                centroid_mm=_world(seg, (np.argwhere(mask).mean(axis=0) + start)[::-1]),
-                body_mm=_world(seg, body_vox),
+                centroid_mm=world(seg, centroid_vox),
+                body_mm=world(seg, body_vox),
                 body_vox=(float(body_vox[0]), float(body_vox[1]), float(body_vox[2])),
-                volume_mm3=float(mask.sum()) * float(np.prod(spacing)),
-                height_mm=body_height_mm(body, spacing, centre=centre, along=along),
+                volume_mm3=float((seg.array[box] == code).sum()) * float(np.prod(seg.grid.spacing_mm)),
+                height_mm=height_mm,
                 mean_hu=mean_hu.get(index, float("nan")),
                 complete=not cut,
                 flags=_flags(index, level, cut, confidences.get(index, 0.0)),
             )
         )
     return suspect(tuple(sorted(found, key=lambda finding: BY_NAME[finding.name].index)))
+
+
+def shape(
+    seg: Volume, code: int, box: tuple[slice, ...], direction: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Centre of a vertebra and of its body, voxels (x, y, z) of the image, and the body's height in mm.
+
+    Args:
+        seg: label map, VerSe codes.
+        code, box: which label, and the box around it.
+        direction: LPS (x, y, z) unit vector along the spine.
+    """
+    rim = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in box)
+    mask, start = seg.array[rim] == code, np.array([s.start for s in rim])
+    body = mask if BY_CODE[code].name == "C1" else body_mask(mask, seg.grid.spacing_mm)
+    centre = np.argwhere(body).mean(axis=0)
+    along = (np.reshape(seg.grid.direction, (3, 3)).T @ direction)[::-1]
+    height_mm = body_height_mm(body, seg.grid.spacing_mm, centre=centre, along=along)
+    return (np.argwhere(mask).mean(axis=0) + start)[::-1], (centre + start)[::-1], height_mm
 
 
 def suspect(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -157,6 +170,7 @@ def _flags(index: int, level: Level | None, cut: bool, confidence: float) -> tup
     return tuple(flags)
 
 
-def _world(seg: Volume, voxel_xyz: np.ndarray) -> tuple[float, float, float]:
+def world(seg: Volume, voxel_xyz: np.ndarray) -> tuple[float, float, float]:
+    """LPS millimetres (x, y, z) of a voxel (x, y, z)."""
     x, y, z = (seg.grid.matrix @ np.append(voxel_xyz, 1.0))[:3]
     return float(x), float(y), float(z)

@@ -7,6 +7,7 @@ slice through the middle of each body. Used by the stage `predict`; figures of m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 
 from siil.anatomy import BY_NAME, CLASSES, codes_to_indices
 from siil.inference.centreline import Centreline
-from siil.inference.vertebrae import Finding
+from siil.inference.vertebrae import BY_HAND, Finding
 from siil.report import planes
 from siil.report.straight import STEP_MM, sagittal_sites, sample
 from siil.report.style import DPI, MUTED, blank, styled, vertebra_colour, vertebra_map
@@ -27,6 +28,7 @@ _MARGIN_MM = 40.0
 _AXIAL_MM = 55.0
 _FRONT_MM, _BACK_MM = 70.0, 75.0
 _OPACITY = 0.45
+_LINE_IN = 0.11
 WRONG = "#c0261c"
 
 
@@ -39,6 +41,7 @@ def preview(
     title: str,
     enumeration: str,
     warning: str = "",
+    remedies: Sequence[tuple[str, str]] = (),
     centreline: Centreline | None = None,
 ) -> Figure:
     """Draw a scan and its labels.
@@ -50,15 +53,19 @@ def preview(
         title: first line, for example the file's name.
         enumeration: the answer, for example `T9-L5 (with T13)`; follows the title.
         warning: why the enumeration is uncertain; drawn in red.
+        remedies: (words, command) pairs below the picture: how the count is mended.
         centreline: of the decoding; without it the sagittal plane follows the labels slice by slice.
     """
     spacing = image.grid.spacing_mm[0]
     indices = codes_to_indices(labels)
     y, x = planes.spine_path(indices, spacing_mm=spacing)
-    figure = blank(width_in=12.0, height_in=7.6)
+    figure = blank(width_in=12.0, height_in=7.6 + _LINE_IN * len(remedies), below_in=_LINE_IN * len(remedies))
     figure.suptitle(f"{title}: {enumeration}", x=0.01, ha="left", fontsize=11, fontweight="bold")
     if warning:
         figure.text(0.99, 0.985, f"enumeration uncertain: {warning}", ha="right", va="top", color=WRONG, fontsize=9)
+    for n, (words, command) in enumerate(reversed(remedies)):
+        said = f"{words}: {command}" if command else words
+        figure.text(0.008, (0.05 + n * _LINE_IN) / figure.get_figheight(), said, fontsize=6, color=MUTED)
     left, right = figure.subfigures(1, 2, width_ratios=[1.0, 1.25])
     side, front = left.subplots(1, 2)
     if centreline is None:
@@ -109,8 +116,8 @@ def _remarks(axis: Axes, labels: np.ndarray, findings: tuple[Finding, ...]) -> N
         if not len(rows):
             continue
         flags = [flag.replace("_", " ") for flag in finding.flags]
-        doubt = any(flag != "cut" for flag in finding.flags)
-        axis.text(labels.shape[1] + 1, rows.mean(), " ".join([f"{finding.confidence:.2f}", *flags]), fontsize=5.5,
+        doubt = any(flag not in ("cut", BY_HAND) for flag in finding.flags)
+        axis.text(labels.shape[1] + 1, rows.mean(), " ".join([*_confidence(finding), *flags]), fontsize=5.5,
                   color=WRONG if doubt else MUTED, va="center", clip_on=False)  # fmt: skip
 
 
@@ -143,4 +150,9 @@ def _axials(figure: Figure, image: Volume, labels: np.ndarray, findings: tuple[F
         axis.invert_yaxis()  # axial images are looked at from the feet: front is up
         flags = "\n" + ", ".join(flag.replace("_", " ") for flag in finding.flags) if finding.flags else ""
         colour = vertebra_colour(BY_NAME[finding.name].index)
-        axis.set_title(f"{finding.name}  {finding.confidence:.2f}{flags}", fontsize=6.5, color=colour)
+        axis.set_title("  ".join([finding.name, *_confidence(finding)]) + flags, fontsize=6.5, color=colour)
+
+
+def _confidence(finding: Finding) -> list[str]:
+    """In words; none where the name is a reader's."""
+    return [f"{finding.confidence:.2f}"] if np.isfinite(finding.confidence) else []

@@ -81,10 +81,10 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     return run
 
 
-def blank(*, width_in: float = WIDTH_IN, height_in: float) -> Figure:
-    """An empty figure with constrained layout that leaves room for the research-use line."""
+def blank(*, width_in: float = WIDTH_IN, height_in: float, below_in: float = 0.0) -> Figure:
+    """An empty figure with constrained layout that leaves room for the research-use line, and for more below."""
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    room = 0.16 / height_in
+    room = (0.16 + below_in) / height_in
     figure.get_layout_engine().set(rect=(0, room, 1, 1 - room))  # type: ignore[union-attr, call-arg]
     return figure
 

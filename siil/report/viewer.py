@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -92,19 +92,30 @@ def viewer_scan(*, title: str, ct: Volume, labels: Mapping[str, Volume], max_vox
     return ViewerScan(title, _encode(rounded), tuple(layers), hu.grid.spacing_mm, _focus(shown))
 
 
-def viewer_page(ct: Volume, labels: Volume, title: str) -> str:
+def viewer_page(
+    ct: Volume, labels: Volume, title: str, *, answer: str = "", remedies: Sequence[tuple[str, str]] = ()
+) -> str:
     """A self-contained HTML page that shows one segmented scan.
 
     Args:
         ct: HU, on the input's own grid.
         labels: VerSe codes, on the same grid.
         title: heading of the page, for example the name of the scan.
+        answer: which vertebrae, and how sure that is. remedies: (words, command) pairs, how the count is mended.
     """
     scan = viewer_scan(title=title, ct=ct, labels={"prediction": labels}, max_voxels=PAGE_VOXELS)
     found = set(np.unique(labels.array).tolist()) - {0}
     rows = zip(niivue_labels()["I"], niivue_labels()["labels"], _hex_colours(), strict=True)
     legend = [(name, colour) for code, name, colour in rows if code in found]
-    return render("viewer.html.j2", title=title, scan=scan, legend=legend, coarse_mm=max(scan.spacing_mm))
+    return render(
+        "viewer.html.j2",
+        title=title,
+        answer=answer,
+        remedies=remedies,
+        scan=scan,
+        legend=legend,
+        coarse_mm=max(scan.spacing_mm),
+    )
 
 
 def render(template: str, **values: Any) -> str:

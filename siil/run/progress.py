@@ -5,8 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from siil.run.processes import launched
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -26,6 +32,32 @@ class Laps:
         self._last = now
 
 
+Told = Callable[[int, int], None]
+"""Is told how many parts of a piece of work are done, of how many; 0 begins another piece."""
+
+
+def untold(done: int, total: int) -> None:
+    """For nobody."""
+
+
+@contextmanager
+def bar(description: str) -> Iterator[Told]:
+    """A bar with ETA for work that tells how far it is, of the first process where a person is looking (a terminal)."""
+    if not (sys.stderr.isatty() and launched().first):
+        yield untold
+        return
+    with _progress() as progress:
+        task = progress.add_task(description, total=None)
+
+        def told(done: int, total: int) -> None:
+            if done:
+                progress.update(task, completed=done)
+            else:
+                progress.reset(task, total=total)
+
+        yield told
+
+
 def track(items: Iterable[T], *, description: str, total: int, every_s: float = 15.0, start: int = 0) -> Iterator[T]:
     """Yield `items` while showing how many of `total` are done and how long the rest takes.
 
@@ -42,7 +74,7 @@ def track(items: Iterable[T], *, description: str, total: int, every_s: float = 
         yield from _lines(items, description, total, every_s, start)
 
 
-def _bar(items: Iterable[T], description: str, total: int, start: int) -> Iterator[T]:
+def _progress() -> Progress:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -61,7 +93,11 @@ def _bar(items: Iterable[T], description: str, total: int, start: int) -> Iterat
         TextColumn("ETA"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _bar(items: Iterable[T], description: str, total: int, start: int) -> Iterator[T]:
+    with _progress() as progress:
         task = progress.add_task(description, total=total, completed=start)
         for item in items:
             yield item

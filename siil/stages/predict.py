@@ -6,28 +6,42 @@ a scan are made in a hidden folder and moved into place when all are there, run.
 
 from __future__ import annotations
 
-import glob
 import logging
 import os
-import shutil
-import socket
+from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from siil.config import Config
-from siil.errors import InputError, message
-from siil.run import files, provenance
+from siil.errors import ConfigError, InputError, SiilError, message
+from siil.run import provenance, swap
 
 if TYPE_CHECKING:
+    from siil.inference.answer import Answer
     from siil.inference.scans import Scan
     from siil.model.network import Network
     from siil.model.weights import Weights
+    from siil.run.progress import Told
     from siil.scan.grid import Volume
 
 log = logging.getLogger(__name__)
 SECTIONS = ("inference", "dataset.preprocess")
+ALSO = ("slicer",)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is the same for all scans of a run. weights: their file. also: of ALSO."""
+
+    network: Network
+    about: Weights
+    config: Config
+    weights: Path
+    device: str
+    also: list[str]
 
 
 def predict(
@@ -37,47 +51,82 @@ def predict(
     output: Annotated[Path, typer.Option(help="folder for the results; several scans get a folder each")],
     weights: Annotated[Path | None, typer.Option(help="file, or name (phantom); else $SIIL_WEIGHTS")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    also: Annotated[list[str], typer.Option(help="slicer: _centroids.mrk.json and _seg.seg.nrrd for 3D Slicer")] = [],  # noqa: B006
+    as_json: Annotated[
+        bool, typer.Option("--json", help="the answers as one JSON document on standard output")
+    ] = False,
 ) -> None:
     """Label and segment the vertebrae in CT scans. Research use only, not a medical device.
 
     SCAN is a NIfTI file, a folder of NIfTI files, or a DICOM series as folder or zip. Per scan, in its own geometry:
     _seg.nii.gz (VerSe codes), _ctd.json (centres of the bodies), _vertebrae.tsv, _scan.json, _preview.png,
     _viewer.html (opens offline), for DICOM also _seg.dcm, and run.json. The input is never changed.
+    Ends with a line per scan on standard output: which vertebrae, how many, how sure; several scans with a table too.
+    Exit code 0: all done, 2: nothing or not all. `siil relabel` mends a count that is wrong.
     Under torchrun or srun each process takes its share of the scans.
     """
+    from siil.inference.answer import document, table
+    from siil.run import processes
+
+    try:
+        if unknown := set(also) - set(ALSO):
+            raise ConfigError(f"--also: expected {', '.join(ALSO)}, got {', '.join(sorted(unknown))}")
+        answers, error = _all(config, scans, output, _weights(weights), device, also, quiet=as_json)
+    except SiilError as refused:
+        if as_json and processes.launched().first:
+            typer.echo(document([], error=message(refused) or ""))
+        raise
+    if processes.launched().first and as_json:
+        typer.echo(document(answers))
+    elif processes.launched().first and len(answers) > 1:
+        typer.echo(table(answers))
+    if error:
+        raise error
+
+
+def _all(
+    config: Config, scans: list[Path], output: Path, weights: Path, device: str, also: list[str], *, quiet: bool
+) -> tuple[list[Answer], Exception | None]:
+    """The answer of every scan of all processes, in order, and the error to end with. quiet: no line per scan."""
+    from siil.inference.answer import not_done
     from siil.inference.device import pick_device
     from siil.inference.scans import find_scans
     from siil.model.weights import load_network
     from siil.run import processes
+    from siil.run.progress import bar
 
-    chosen = _weights(weights)
     found = find_scans(scans)
     place, here = pick_device(device), processes.launched()
     if here.world > 1:
         from siil.training.device import make_fabric
 
         make_fabric(place, precision="32-true")  # each process on its own GPU
-    network, about = load_network(chosen)
-    network = network.to(place)
+    network, about = load_network(weights)
+    setup = Setup(network.to(place), about, config, weights, place, also)
     log.info("%s", provenance.RESEARCH_USE)
-    failed = []
-    for scan in here.share(found):
+    made: list[tuple[int, Answer]] = []
+    failure: Exception | None = None
+    for number, scan in here.share(list(enumerate(found))):
         folder = output if len(found) == 1 else output / scan.name
         try:
-            _predict_one(scan, folder, network=network, about=about, config=config, weights=chosen, device=place)
+            with bar(scan.name if len(found) == 1 else f"{number + 1} of {len(found)}, {scan.name}") as told:
+                answer = _predict_one(scan, folder, setup, told)
+            if not quiet:
+                typer.echo(answer.line)
         except Exception as error:  # whatever one scan brings up, the others are done
-            if len(found) == 1:
-                raise
-            said = message(error)
-            what = " ".join(f"{scan.path}: {type(error).__name__}: {error}".split()) if said is None else said
-            log.error("ERROR: %s", what, exc_info=said is None)
-            failed.append(scan.name)
+            failure, answer = error, not_done(error, scan.path)
+            if len(found) > 1:
+                log.error("ERROR: %s: %s", scan.path, answer.error, exc_info=message(error) is None)
+        made.append((number, answer))
     if here.world > 1:  # together, since a launcher ends all processes when one ends with an error
         from siil.training.device import gather
 
-        failed = gather(failed)
-    if failed:
-        raise InputError(f"{len(failed)} of {len(found)} scans were not segmented: {', '.join(failed)}")
+        made = gather(made)
+    made.sort(key=itemgetter(0))
+    failed = [found[number].name for number, answer in made if answer.error]
+    if failed and len(found) > 1:
+        failure = InputError(f"{len(failed)} of {len(found)} scans were not segmented: {', '.join(failed)}")
+    return [answer for _, answer in made], failure
 
 
 def _weights(given: Path | None) -> Path:
@@ -87,105 +136,83 @@ def _weights(given: Path | None) -> Path:
     return weights_path(given or os.environ.get("SIIL_WEIGHTS") or None)
 
 
-def _predict_one(
-    scan: Scan,
-    folder: Path,
-    *,
-    network: Network,
-    about: Weights,
-    config: Config,
-    weights: Path,
-    device: str,
-) -> None:
+def _predict_one(scan: Scan, folder: Path, setup: Setup, told: Told) -> Answer:
+    from siil.inference.answer import answer_of, called
     from siil.inference.device import usable_precision
 
     there = folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     _spare_input(scan, folder)
-    made = _temporary(folder, scan)
     try:
-        settings = config.inference.model_dump()
-        inputs = [weights] if scan.dicom else [weights, scan.path]
-        run = provenance.record(made / "run.json", stage="predict", config={"inference": settings}, inputs=inputs)
-        with run as entry:
-            entry["device"], entry["precision"] = device, usable_precision(config.inference.precision, device)
-            entry["weights"] = {"model": about.model.name, "code": about.code}
-            entry["scan"] = scan.name
-            _make(scan, made, network=network, about=about, config=config, device=device, entry=entry)
-        _move(made, folder, scan)
+        with swap.making(folder, scan.name) as made:
+            settings, device = setup.config.inference, setup.device
+            inputs = [setup.weights] if scan.dicom else [setup.weights, scan.path]
+            used = {"inference": settings.model_dump()}
+            with provenance.record(made / "run.json", stage="predict", config=used, inputs=inputs) as entry:
+                entry["device"], entry["precision"] = device, usable_precision(settings.precision, device)
+                entry["weights"] = {"model": setup.about.model.name, "code": setup.about.code}
+                entry["scan"] = scan.name
+                facts = _make(scan, made, folder, setup, entry, told)
+            _move(made, folder, scan)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
         if not there and not any(folder.iterdir()):
             folder.rmdir()
-    log.info("%s: results in %s", scan.name, folder)
+    return answer_of(facts, scan=called(scan.path), folder=folder)
 
 
-def _temporary(folder: Path, scan: Scan) -> Path:
-    """A hidden folder of this process; those of processes of this machine that were killed are removed."""
-    ours = f".tmp-{scan.name}-{socket.gethostname()}-"
-    for left in folder.glob(f"{glob.escape(ours)}*"):
-        number = left.name.removeprefix(ours)
-        if number.isdecimal() and (number == str(os.getpid()) or files.is_dead(number)):
-            shutil.rmtree(left, ignore_errors=True)
-    made = folder / f"{ours}{os.getpid()}"
-    made.mkdir()
-    return made
-
-
-def _make(
-    scan: Scan,
-    folder: Path,
-    *,
-    network: Network,
-    about: Weights,
-    config: Config,
-    device: str,
-    entry: dict[str, Any],
-) -> None:
-    """Everything between the scan and its files in `folder`."""
-    from siil.inference.enumeration import span
-    from siil.inference.outputs import write_reading
+def _make(scan: Scan, made: Path, folder: Path, setup: Setup, entry: dict[str, Any], told: Told) -> dict[str, Any]:
+    """Everything between the scan and its files, which are made in `made` for `folder`: the facts of the scan."""
+    from siil.inference import slicer
+    from siil.inference.outputs import scan_facts, write_answer
     from siil.inference.predict_case import predict_case
-    from siil.report.preview import preview, write_preview
-    from siil.report.viewer import viewer_page
+    from siil.report.pictures import write_pictures
     from siil.run.progress import Laps
     from siil.scan import volume
     from siil.scan.dicom import read_scan
     from siil.scan.preprocess import check_size, preprocess
 
     laps = Laps()
-    trained = {"spacing_mm": about.spacing_mm, "window_hu": about.window_hu}
-    settings = config.dataset.preprocess.model_copy(update=trained)
+    trained = {"spacing_mm": setup.about.spacing_mm, "window_hu": setup.about.window_hu}
+    settings = setup.config.dataset.preprocess.model_copy(update=trained)
     if not scan.dicom:  # by the header, before any voxel is read
         check_size(volume.read_grid(scan.path), settings=settings, name=str(scan.path))
     source = read_scan(scan.path)
     laps.end("read")
-    made = preprocess(source, None, settings=settings, name=str(scan.path))
-    entry["defects"] = list(made.defects)
-    for defect in made.defects:
+    ready = preprocess(source, None, settings=settings, name=str(scan.path))
+    entry["defects"] = list(ready.defects)
+    for defect in ready.defects:
         log.warning("%s: %s", scan.path, defect)
     laps.end("preprocess")
-    inference = config.inference
     found = predict_case(
-        network, made.image, made.geometry, weights=about, inference=inference, device=device, laps=laps
+        setup.network,
+        ready.image,
+        ready.geometry,
+        weights=setup.about,
+        inference=setup.config.inference,
+        device=setup.device,
+        laps=laps,
+        told=told,
     )
-    write_reading(found, folder, name=scan.name)
-    warning = found.sequence.reason if found.sequence.uncertain else ""
-    figure = preview(
-        made.image,
-        found.work.array,
+    facts = scan_facts(found, name=scan.name)
+    write_answer(found.seg, found.findings, facts, made, name=scan.name)
+    write_pictures(
+        made,
+        facts,
         found.findings,
-        title=scan.name,
-        enumeration=span(found.names),
-        warning=warning,
+        ct=source,
+        seg=found.seg,
+        image=ready.image,
+        work=found.work.array,
         centreline=found.centreline,
+        folder=folder,
     )
-    write_preview(folder / f"{scan.name}_preview.png", figure)
-    files.write_text(folder / f"{scan.name}_viewer.html", viewer_page(source, found.seg, scan.name))
     if scan.dicom:
-        _write_dicom(scan, folder / f"{scan.name}_seg.dcm", found.seg)
+        _write_dicom(scan, made / f"{scan.name}_seg.dcm", found.seg)
+    if "slicer" in setup.also:
+        slicer.write_slicer(found.seg, found.findings, made, name=scan.name)
     laps.end("write")
     entry["parts_seconds"] = laps.seconds
+    return facts
 
 
 def _write_dicom(scan: Scan, path: Path, seg: Volume) -> None:
@@ -209,9 +236,14 @@ def _spare_input(scan: Scan, folder: Path) -> None:
 
 def _move(made: Path, folder: Path, scan: Scan) -> None:
     """Move the finished files into place, the run record last: where it lies, the others are whole and of one run."""
-    run = made / "run.json"
+    from siil.inference.results import result_names
+
+    run, names = made / "run.json", result_names(scan.name)
     (folder / run.name).unlink(missing_ok=True)
-    (folder / f"{scan.name}_seg.dcm").unlink(missing_ok=True)  # the one file that not every run writes
+    swap.forget(folder, scan.name, names)  # what a relabelling of earlier results kept
+    for name in names:
+        if not (made / name).exists():  # a file that not every run writes
+            (folder / name).unlink(missing_ok=True)
     for path in sorted(made.iterdir()):
         if path != run:
             path.replace(folder / path.name)

@@ -10,7 +10,7 @@ import pytest
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from siil.errors import InputError
-from siil.inference.dicom_seg import write_dicom_seg
+from siil.inference.dicom_seg import rename_segments, write_dicom_seg
 from siil.run.provenance import RESEARCH_USE
 from siil.scan.dicom import read_series, series_files
 from siil.scan.grid import Volume
@@ -173,3 +173,29 @@ def test_a_series_stripped_of_its_identity_is_refused(tmp_path):
     seg = labels(tmp_path / "series")
     with series_files(tmp_path / "series") as sources, pytest.raises(InputError, match="StudyInstanceUID"):
         write_dicom_seg(tmp_path / "x.dcm", seg, sources)
+
+
+def test_segments_under_other_names_keep_their_frames_and_their_patient(series, tmp_path):
+    with series_files(series) as sources:
+        assert write_dicom_seg(tmp_path / "x.dcm", labels(series), sources)
+    rename_segments(tmp_path / "x.dcm", tmp_path / "y.dcm", {"L1": "T12", "T13": "T13"})
+    old, new = (pydicom.dcmread(tmp_path / name) for name in ("x.dcm", "y.dcm"))
+    assert [segment.SegmentLabel for segment in new.SegmentSequence] == ["T12", "T13"]
+    assert [segment.SegmentNumber for segment in new.SegmentSequence] == [1, 2]
+    assert [s.SegmentedPropertyTypeCodeSequence[0].CodeValue for s in new.SegmentSequence] == ["23215003", "51282000"]
+    assert [segment.SegmentAlgorithmType for segment in new.SegmentSequence] == ["SEMIAUTOMATIC", "AUTOMATIC"]
+    kept = ("PatientID", "PatientName", "StudyInstanceUID", "FrameOfReferenceUID", "ReferencedSeriesSequence")
+    assert all(old[name].value == new[name].value for name in (*kept, "PerFrameFunctionalGroupsSequence", "PixelData"))
+    assert all(old[name].value != new[name].value for name in ("SOPInstanceUID", "SeriesInstanceUID"))
+    assert new.file_meta.MediaStorageSOPInstanceUID == new.SOPInstanceUID
+
+
+def test_segments_of_other_vertebrae_or_of_no_dicom_are_refused(series, tmp_path):
+    with series_files(series) as sources:
+        assert write_dicom_seg(tmp_path / "x.dcm", labels(series), sources)
+    with pytest.raises(InputError, match="expected the segments L1, L2, got L1, T13"):
+        rename_segments(tmp_path / "x.dcm", tmp_path / "y.dcm", {"L1": "T12", "L2": "L1"})
+    (tmp_path / "z.dcm").write_bytes(b"no object")
+    with pytest.raises(InputError, match="expected a DICOM-SEG of predict"):
+        rename_segments(tmp_path / "z.dcm", tmp_path / "y.dcm", {"L1": "T12"})
+    assert not (tmp_path / "y.dcm").exists()

@@ -221,3 +221,21 @@ def test_window_starts_cover_both_ends_with_at_least_the_overlap():
 def test_unknown_blending_is_refused():
     with pytest.raises(ValueError, match="expected gaussian or hann"):
         window_weights(8, "box")
+
+
+def test_windows_are_told_as_they_are_done_the_first_look_apart():
+    told: list[tuple[int, int]] = []
+    image = random_image(16, 32, 32)
+    options = {"patch_vox": (8, 8, 8), "told": lambda done, total: told.append((done, total))}
+    slide(FakeNetwork(), image, inference=Settings(), **options)
+    count = 3 * 7 * 7
+    assert told[0] == (0, count)
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+    assert told[-1] == (count, count)
+    told.clear()
+    slide(FakeNetwork(), image, inference=Settings(localise=True), **options)
+    begun = [n for n, (done, _) in enumerate(told) if done == 0]
+    assert len(begun) == 2
+    assert told[begun[0]] == (0, 2 * 4 * 4)  # side by side
+    assert told[begun[1] - 1] == (32, 32)
+    assert told[-1][0] == told[-1][1] <= count

@@ -9,13 +9,14 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from siil import config
-from siil.errors import InputError, WeightsError
+from siil.errors import ConfigError, InputError, WeightsError
 from siil.run.files import sha256
 from siil.scan import volume
 from siil.scan.grid import Grid, Volume
@@ -37,9 +38,9 @@ def scan(path: Path, offset: int = 0) -> Path:
     return path
 
 
-def run(scans: list[Path], output: Path, chosen: Path | None) -> None:
+def run(scans: list[Path], output: Path, chosen: Path | None, **options: object) -> None:
     settings = config.partial(config.sections(CONFIG, stage.SECTIONS))
-    stage.predict(config=settings, scans=scans, output=output, weights=chosen, device="cpu")
+    stage.predict(config=settings, scans=scans, output=output, weights=chosen, device="cpu", **options)
 
 
 def names_in(folder: Path) -> set[str]:
@@ -76,7 +77,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path, weights, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("siil.report.preview.write_preview", killed)
+        patch.setattr("siil.report.pictures.write_preview", killed)
         patch.setattr(shutil, "rmtree", lambda *_, **__: None)
         patch.setattr(os, "getpid", lambda: 999_999_999)  # above any limit: of no process that lives
         run([path], tmp_path / "out", weights)
@@ -146,7 +147,7 @@ def test_a_failure_on_the_way_keeps_the_old_results_whole(tmp_path, weights, mon
     def full(*_: object, **__: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("siil.report.preview.write_preview", full)
+    monkeypatch.setattr("siil.report.pictures.write_preview", full)
     with pytest.raises(OSError, match="No space"):
         run([path], tmp_path / "out", weights)
     assert {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()} == before
@@ -202,3 +203,88 @@ def test_a_folder_of_nothing_but_results_is_refused(tmp_path, weights):
     (tmp_path / "a_scan.json").write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match="nothing but results of an earlier predict"):
         run([tmp_path], tmp_path / "out", weights)
+
+
+@pytest.mark.usefixtures("reading")
+def test_the_answer_is_one_line_on_standard_output(tmp_path, weights, capsys):
+    run([scan(tmp_path / "patient.nii.gz")], tmp_path / "out", weights)
+    (line,) = capsys.readouterr().out.splitlines()
+    reason = json.loads((tmp_path / "out/patient_scan.json").read_text())["reason"]
+    verdict = f"uncertain: {reason}" if reason else "sure"
+    assert line == f"patient.nii.gz: T12–L3, 4 vertebrae, {verdict}; files in {tmp_path / 'out'}"
+
+
+@pytest.mark.usefixtures("reading")
+def test_several_scans_end_with_a_table_in_which_one_that_failed_stands(tmp_path, weights, capsys):
+    scan(tmp_path / "in/a.nii.gz")
+    (tmp_path / "in/b.nii.gz").write_bytes(b"no scan")
+    with pytest.raises(InputError, match="1 of 2"):
+        run([tmp_path / "in"], tmp_path / "out", weights)
+    done, head, *rows, last = capsys.readouterr().out.splitlines()
+    assert done.startswith("a.nii.gz: T12–L3, 4 vertebrae, ")
+    assert head.split() == ["scan", "vertebrae", "number", "answer"]
+    assert [row.split()[:3] for row in rows] == [["a.nii.gz", "T12–L3", "4"], ["b.nii.gz", "-", "-"]]
+    assert "not done: expected" in rows[1]
+    assert last.startswith("1 of 2 scans done")
+
+
+@pytest.mark.usefixtures("reading")
+def test_programs_get_one_document_and_nothing_else(tmp_path, weights, capsys):
+    scan(tmp_path / "in/a.nii.gz")
+    (tmp_path / "in/b.nii.gz").write_bytes(b"no scan")
+    with pytest.raises(InputError, match="1 of 2"):
+        run([tmp_path / "in"], tmp_path / "out", weights, as_json=True)
+    made = json.loads(capsys.readouterr().out)
+    assert [one["vertebrae"] for one in made["scans"]] == [["T12", "L1", "L2", "L3"], []]
+    assert [one["status"] == "failed" for one in made["scans"]] == [False, True]
+    with pytest.raises(InputError):
+        run([tmp_path / "in/b.nii.gz"], tmp_path / "out", weights, as_json=True)
+    assert json.loads(capsys.readouterr().out)["scans"][0]["status"] == "failed"
+    with pytest.raises(WeightsError):
+        run([tmp_path / "in/a.nii.gz"], tmp_path / "out", tmp_path / "none.safetensors", as_json=True)
+    assert "none.safetensors" in json.loads(capsys.readouterr().out)["error"]
+
+
+@pytest.mark.usefixtures("reading")
+def test_preview_and_viewer_give_the_lines_that_mend_the_count(tmp_path, weights):
+    run([scan(tmp_path / "patient.nii.gz")], tmp_path / "out", weights)
+    page = (tmp_path / "out/patient_viewer.html").read_text()
+    command = f"siil relabel {tmp_path / 'out/patient_scan.json'}"
+    assert f"{command} --first LEVEL" in page
+    rivals = json.loads((tmp_path / "out/patient_scan.json").read_text())["rivals"]
+    named = [n for n, rival in enumerate(rivals, start=1) if rival["names"]]
+    assert named
+    assert all(f"{command} --rival {n}" in page for n in named)
+    for n in named:
+        assert len(rivals[n - 1]["names"]) == 4
+
+
+@pytest.mark.usefixtures("reading")
+def test_files_for_slicer_come_on_request_and_go_with_the_next_run(tmp_path, weights):
+    path = scan(tmp_path / "patient.nii.gz")
+    run([path], tmp_path / "out", weights, also=["slicer"])
+    extra = {"patient_centroids.mrk.json", "patient_seg.seg.nrrd"}
+    assert extra < names_in(tmp_path / "out")
+    run([path], tmp_path / "out", weights)
+    assert not extra & names_in(tmp_path / "out")
+    with pytest.raises(ConfigError, match="--also: expected slicer, got blender"):
+        run([path], tmp_path / "out", weights, also=["blender"])
+
+
+@pytest.mark.usefixtures("reading")
+def test_a_person_sees_how_many_windows_are_done(tmp_path, weights, monkeypatch):
+    from siil.run import progress
+
+    told = []
+
+    @contextmanager
+    def bar(description):
+        yield lambda done, total: told.append((description, done, total))
+
+    monkeypatch.setattr(progress, "bar", bar)
+    for name in "ab":
+        scan(tmp_path / f"in/{name}.nii.gz")
+    run([tmp_path / "in"], tmp_path / "out", weights)
+    assert {name for name, _, _ in told} == {"1 of 2, a", "2 of 2, b"}
+    assert told[0][1] == 0
+    assert told[-1][1] == told[-1][2] > 1

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import numpy as np
 import pydicom
 import pytest
 
+from siil import cli
 from siil.anatomy import BY_NAME
+from siil.run.provenance import RESEARCH_USE
 from siil.scan import volume
 from tests.inference.test_dicom_seg import change, make_series
 from tests.stages.test_predict import KINDS, names_in, right, run
@@ -77,3 +80,18 @@ def test_a_rerun_that_finds_nothing_leaves_no_old_dicom_seg(tmp_path, weights):
     run([path], tmp_path / "out", weights)
     assert json.loads((tmp_path / "out/study_scan.json").read_text())["vertebrae"] == []
     assert names_in(tmp_path / "out") == {f"study_{k}" for k in KINDS} | {"run.json", "other_seg.dcm"}
+
+
+@pytest.mark.usefixtures("reading")
+def test_no_library_says_anything_at_info(tmp_path, weights, monkeypatch, capsys):
+    """highdicom tells at INFO which instances it copies from."""
+    root, ours = logging.getLogger(), logging.getLogger("siil")
+    before = root.handlers[:], root.level, ours.level
+    try:
+        cli._log_to(None)
+        run([series(tmp_path / "in/study")], tmp_path / "out", weights)
+    finally:
+        root.handlers[:], root.level, ours.level = before
+        logging.captureWarnings(False)
+    said = [line for line in capsys.readouterr().err.splitlines() if " INFO " in line]
+    assert [line.partition(" INFO ")[2] for line in said] == [RESEARCH_USE]

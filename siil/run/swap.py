@@ -1,0 +1,88 @@
+"""Files of one result changed together: all new ones are made first, then each takes the place of the old one.
+
+Between the two lies one rename, of the folder that holds them: before it nothing has happened, after it the change is
+finished by whoever comes next (`finish`), however often the process is killed. The first version of each file stays
+beside it as `.before` until it is discarded. Lowest layer, beside `siil.run.files`.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from siil.run import files
+
+BEFORE = ".before"
+_GONE = ".gone"
+_REQUEST = ".request"
+
+
+@contextmanager
+def making(folder: Path, key: str) -> Iterator[Path]:
+    """A hidden folder of this process in `folder`, removed at the end; those of killed ones of this machine go too."""
+    ours = f".tmp-{key}-{socket.gethostname()}-"
+    for left in folder.glob(f"{glob.escape(ours)}*"):
+        number = left.name.removeprefix(ours)
+        if number.isdecimal() and (number == str(os.getpid()) or files.is_dead(number)):
+            shutil.rmtree(left, ignore_errors=True)
+    made = folder / f"{ours}{os.getpid()}"
+    made.mkdir()
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def give_up(made: Path, name: str) -> None:
+    """Say in the folder that is being made that there is no new version of the file `name`: the old one goes."""
+    (made / f"{name}{_GONE}").touch()
+
+
+def commit(made: Path, folder: Path, key: str, *, request: str, last: str) -> None:
+    """Put all files that were made into place. request: what was asked for. last: the file that goes last."""
+    files.write_text(made / _REQUEST, request)
+    made.rename(_ready(folder, key))
+    finish(folder, key, last=last)
+
+
+def finish(folder: Path, key: str, *, last: str) -> str | None:
+    """End a change that was committed and not ended: what had been asked for, or None where there is none."""
+    ready = _ready(folder, key)
+    if not ready.is_dir():
+        return None
+    request = ready / _REQUEST
+    asked = request.read_text("utf-8") if request.is_file() else None
+    for path in sorted(ready.iterdir(), key=lambda path: (path.name == last, path.name)):
+        if path == request:
+            continue
+        place = folder / path.name.removesuffix(_GONE)
+        kept = place.with_name(place.name + BEFORE)
+        if path.name != last and place.is_file() and not kept.exists():
+            with files.atomic(kept) as copy:
+                shutil.copyfile(place, copy)
+        if path.name.endswith(_GONE):
+            place.unlink(missing_ok=True)
+            path.unlink()
+        else:
+            path.replace(place)
+    request.unlink(missing_ok=True)
+    ready.rmdir()
+    return asked
+
+
+def forget(folder: Path, key: str, names: Iterable[str]) -> list[Path]:
+    """Remove the `.before` of these files, and a change that was not ended. Returns what was removed."""
+    shutil.rmtree(_ready(folder, key), ignore_errors=True)
+    kept = [path for name in names if (path := folder / f"{name}{BEFORE}").is_file()]
+    for path in kept:
+        path.unlink()
+    return kept
+
+
+def _ready(folder: Path, key: str) -> Path:
+    return folder / f".change-{key}"

@@ -14,6 +14,7 @@ import json
 import re
 import zlib
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,42 +39,45 @@ _DAMAGE = (KeyError, IndexError, TypeError, ValueError, EOFError, OSError, zlib.
 _NO_NIFTI = (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError)
 
 
+@dataclass(frozen=True, slots=True)
+class Views:
+    """What is drawn. ct, seg: HU and VerSe codes on one grid, for the viewer.
+
+    image, work: HU and VerSe codes [Z, Y, X] on the working grid, for the preview. centreline: of the working grid.
+    """
+
+    ct: Volume
+    seg: Volume
+    image: Volume
+    work: np.ndarray
+    centreline: Centreline | None
+
+
 def write_pictures(
-    made: Path,
-    facts: Mapping[str, Any],
-    findings: tuple[Finding, ...],
-    *,
-    ct: Volume,
-    seg: Volume,
-    image: Volume,
-    work: np.ndarray,
-    centreline: Centreline | None,
-    folder: Path,
+    made: Path, facts: Mapping[str, Any], findings: tuple[Finding, ...], views: Views, *, folder: Path
 ) -> None:
     """Write {name}_preview.png and {name}_viewer.html, which say what the facts of the scan say.
 
     Args:
         made: where they are written. folder: where they will lie, for the commands that they print.
         facts, findings: of the scan (NAME_scan.json).
-        ct, seg: HU and VerSe codes on one grid, for the viewer.
-        image, work: HU and VerSe codes [Z, Y, X] on the working grid, for the preview.
-        centreline: of the working grid.
+        views: what is drawn.
     """
     name = facts["scan"]
     mends = remedies(facts, folder / f"{name}_scan.json")
     figure = preview(
-        image,
-        work,
+        views.image,
+        views.work,
         findings,
         title=name,
         enumeration=facts["enumeration"],
         warning=facts["reason"] if facts["uncertain"] else "",
         remedies=mends,
-        centreline=centreline,
+        centreline=views.centreline,
     )
     write_preview(made / f"{name}_preview.png", figure)
     words = answer_of(facts, scan=name, folder=folder).words
-    files.write_text(made / f"{name}_viewer.html", viewer_page(ct, seg, name, answer=words, remedies=mends))
+    files.write_text(made / f"{name}_viewer.html", viewer_page(views.ct, views.seg, name, answer=words, remedies=mends))
 
 
 def draw_again(
@@ -91,17 +95,7 @@ def draw_again(
     ready = preprocess(ct, labels, settings=whole, name=facts["scan"])
     assert ready.mask is not None
     line = find_centreline(_certain(ready.mask.array), ready.image.grid.spacing_mm[0])
-    write_pictures(
-        made,
-        facts,
-        findings,
-        ct=ct,
-        seg=labels,
-        image=ready.image,
-        work=ready.mask.array,
-        centreline=line,
-        folder=folder,
-    )
+    write_pictures(made, facts, findings, Views(ct, labels, ready.image, ready.mask.array, line), folder=folder)
 
 
 def read_page(text: str, names: Collection[str]) -> tuple[Volume, Volume] | None:

@@ -165,7 +165,7 @@ def _make(scan: Scan, made: Path, folder: Path, setup: Setup, entry: dict[str, A
     from siil.inference import slicer
     from siil.inference.outputs import scan_facts, write_answer
     from siil.inference.predict_case import predict_case
-    from siil.report.pictures import write_pictures
+    from siil.report.pictures import Views, write_pictures
     from siil.run.progress import Laps
     from siil.scan import volume
     from siil.scan.dicom import read_scan
@@ -195,17 +195,8 @@ def _make(scan: Scan, made: Path, folder: Path, setup: Setup, entry: dict[str, A
     )
     facts = scan_facts(found, name=scan.name)
     write_answer(found.seg, found.findings, facts, made, name=scan.name)
-    write_pictures(
-        made,
-        facts,
-        found.findings,
-        ct=source,
-        seg=found.seg,
-        image=ready.image,
-        work=found.work.array,
-        centreline=found.centreline,
-        folder=folder,
-    )
+    views = Views(source, found.seg, ready.image, found.work.array, found.centreline)
+    write_pictures(made, facts, found.findings, views, folder=folder)
     if scan.dicom:
         _write_dicom(scan, made / f"{scan.name}_seg.dcm", found.seg)
     if "slicer" in setup.also:

@@ -20,12 +20,13 @@ import typer
 
 from siil import config as configuration
 from siil.config import Config
-from siil.errors import DatasetError
+from siil.errors import DatasetError, InputError
 from siil.run import files, provenance
 from siil.run.pipeline import BY_NAME
 from siil.run.progress import track
 
 if TYPE_CHECKING:
+    from siil.datasets.levels import Known
     from siil.inference.predict_case import Prediction
     from siil.inference.scans import Scan
     from siil.model.network import Network
@@ -65,6 +66,7 @@ def adapt(
     scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, folder, DICOM series or zip")],
     output: Annotated[Path, typer.Option(help="folder for the weights, scans.tsv and the pictures")],
     data: Annotated[Path, typer.Option(help="dataset folder whose labelled scans keep what is known: data/adapt")],
+    levels: Annotated[Path | None, typer.Option(help="levels.tsv: counts that a person knows")] = None,
     weights: Annotated[Path | None, typer.Option(help="file, or name (phantom); else $SIIL_WEIGHTS")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
 ) -> None:
@@ -74,10 +76,14 @@ def adapt(
     that agrees) and scans.png. Agreement is no accuracy: whether the names are right, only a person who counts can say.
     The scans are only read. `snakemake --cores all --config experiment=adapt` makes the labelled scans of --data.
     """
+    from siil.datasets.levels import read_levels
     from siil.inference.scans import find_scans
     from siil.model.weights import weights_path
 
     found = find_scans(scans)
+    known = read_levels(levels) if levels else {}
+    if strange := sorted(known.keys() - {scan.name for scan in found}):
+        raise DatasetError(f"{levels}: no scan {strange[0]}; expected names of the scans given")
     chosen = weights_path(weights or os.environ.get("SIIL_WEIGHTS") or None)
     values = configuration.sections(config, SECTIONS)
     with provenance.record(output / "run.json", stage="adapt", config=values, inputs=[chosen]) as entry:
@@ -88,7 +94,7 @@ def adapt(
         rows: list[Mapping[str, object]] = []
         before: dict[str, np.ndarray] = {}
         for number in range(config.adapt.rounds + 1):
-            readings = _read_all(images, chosen, config=config, device=device)
+            readings = _read_all(images, chosen, known, config=config, device=device)
             rows += [_row(reading, number, before.get(reading.scan)) for reading in readings]
             before = {reading.scan: reading.labels for reading in readings}
             files.write_text(output / "scans.tsv", _table(rows))
@@ -114,7 +120,9 @@ def _prepare(scan: Scan, work: Path, config: Config) -> Path:
     return path
 
 
-def _read_all(images: Mapping[str, Path], weights: Path, *, config: Config, device: str) -> list[Reading]:
+def _read_all(
+    images: Mapping[str, Path], weights: Path, known: Mapping[str, Known], *, config: Config, device: str
+) -> list[Reading]:
     from siil.inference.device import pick_device
     from siil.model.weights import load_network
 
@@ -127,15 +135,18 @@ def _read_all(images: Mapping[str, Path], weights: Path, *, config: Config, devi
     place = pick_device(device)
     network = network.to(place)
     return [
-        _read(name, path, network=network, about=about, config=config, device=place)
+        _read(name, path, known.get(name), network=network, about=about, config=config, device=place)
         for name, path in track(images.items(), description="label", total=len(images))
     ]
 
 
-def _read(name: str, path: Path, *, network: Network, about: Weights, config: Config, device: str) -> Reading:
+def _read(
+    name: str, path: Path, known: Known | None, *, network: Network, about: Weights, config: Config, device: str
+) -> Reading:
     from siil.anatomy import codes_to_indices
     from siil.inference.enumeration import span
     from siil.inference.predict_case import predict_case
+    from siil.inference.results import Request, settle
     from siil.inference.trust import trusted_labels
     from siil.scan.geometry import Geometry
     from siil.scan.volume import read_volume
@@ -144,13 +155,32 @@ def _read(name: str, path: Path, *, network: Network, about: Weights, config: Co
     geometry = Geometry.read(path.parents[1] / "geometry" / f"{name}.json")
     found: Prediction = predict_case(network, image, geometry, weights=about, inference=config.inference, device=device)
     labels, raw = codes_to_indices(found.work.array), codes_to_indices(found.raw.array)
-    trusted = trusted_labels(found.posterior, raw, labels, found.sequence, trust=config.adapt.trust, settled=False)
+    names = found.names
+    if known is not None and names:
+        try:
+            names = settle(Request(known), names, found.findings, ())
+        except InputError as error:
+            raise InputError(f"{name}: {known.words()}: {error}") from None
+        labels = _renamed(labels, found.names, names)
+    trusted = trusted_labels(
+        found.posterior, raw, labels, found.sequence, trust=config.adapt.trust, settled=known is not None
+    )
     facts = {
-        "enumeration": span(found.names),
-        "uncertain": found.sequence.uncertain,
-        "reason": found.sequence.reason,
+        "enumeration": span(names),
+        "uncertain": found.sequence.uncertain and known is None,
+        "reason": found.sequence.reason if known is None else f"settled: {known.words()}",
     }
     return Reading(name, labels, trusted, facts)
+
+
+def _renamed(labels: np.ndarray, before: Sequence[str], after: Sequence[str]) -> np.ndarray:
+    """Labels (internal indices) under the names that a person gave, place by place."""
+    from siil.anatomy import BY_NAME
+
+    table = np.arange(256, dtype=np.uint8)
+    for old, new in zip(before, after, strict=True):
+        table[BY_NAME[old].index] = BY_NAME[new].index
+    return table[labels]
 
 
 def _train(

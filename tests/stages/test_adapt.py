@@ -15,7 +15,7 @@ import siil.training.start  # noqa: F401  (its own load_network, before `reading
 from siil import config as configuration
 from siil.anatomy import UNLABELLED, UNNAMED, indices_to_codes
 from siil.config import Config
-from siil.errors import DatasetError
+from siil.errors import DatasetError, InputError
 from siil.model.weights import load_network, save_weights
 from siil.scan import volume
 from siil.scan.grid import Grid, Volume
@@ -116,3 +116,23 @@ def test_weights_of_another_grid_are_refused_in_one_line(data, scans, weights, t
             weights=tmp_path / "fine.safetensors",
             device="cpu",
         )
+
+
+@pytest.mark.usefixtures("reading")
+def test_a_line_of_levels_settles_a_count(data, scans, weights, tmp_path):  # noqa: F811
+    """The network says T12 to L3; a person who counted says that the first is T11."""
+    levels = tmp_path / "levels.tsv"
+    levels.write_text("scan\tfirst\nNA\tT11\n")
+    options = {"scans": [scans], "data": data, "weights": weights, "device": "cpu", "config": make_config()}
+    adapt(**options, output=tmp_path / "out", levels=levels)
+    rows = pd.read_csv(tmp_path / "out/scans.tsv", sep="\t", keep_default_na=False)
+    assert rows["enumeration"].tolist() == ["T11-L2"] * 2
+    assert rows["reason"].tolist() == ["settled: --first T11"] * 2
+    taught = volume.read_mask(tmp_path / "out/work/round1/msk/scans-NA.nii.gz").array
+    assert set(np.unique(taught)) - {0, UNNAMED, UNLABELLED} == {18, 19, 20, 21}
+    levels.write_text("scan\tfirst\nother\tT11\n")
+    with pytest.raises(DatasetError, match=r"levels\.tsv: no scan other"):
+        adapt(**options, output=tmp_path / "out", levels=levels)
+    levels.write_text("scan\tlast\nNA\tC2\n")
+    with pytest.raises(InputError, match=r"^NA: --last C2: .* beyond C1"):
+        adapt(**options, output=tmp_path / "out", levels=levels)

@@ -46,7 +46,7 @@ def test_float_masks_are_rounded_and_sacrum_and_coccyx_become_background():
     assert codes_to_indices(np.array([19.0000001, 26.0, 27.0])).tolist() == [19, 0, 0]
 
 
-@pytest.mark.parametrize("label", [-1, 29, 254, 256, 1000])
+@pytest.mark.parametrize("label", [-1, 29, 253, 256, 1000])
 def test_a_label_outside_the_table_is_refused_by_name(label):
     with pytest.raises(InputError, match=str(label)):
         codes_to_indices(np.array([0, 1, label]))

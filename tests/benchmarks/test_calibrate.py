@@ -56,7 +56,7 @@ def test_what_was_flagged_for_another_reason_than_the_margin_is_flagged_at_every
 
 
 def test_an_answer_behind_which_a_better_rival_cannot_be_counted_is_flagged_at_every_margin(tmp_path) -> None:
-    decode = config.resolve("phantom_full").inference.decode
+    decode = config.resolve("pretrain").inference.decode
     write(tmp_path, "hidden", {"L1": "L2", "L2": "L3"}, margin=0.0, flagged=True)
     write(tmp_path, "close", {"L1": "L2", "L2": "L3"}, margin=0.1, flagged=True)
     _, _, flagged = calibrate.margins(one_row_per_scan(tmp_path), "names", decode)
@@ -80,7 +80,7 @@ def test_a_patient_is_judged_by_the_margin_that_the_others_give(tmp_path) -> Non
     write(folder, "wrong", {"L1": "L2", "L2": "L3"}, margin=3.0)
     write(folder, "real_wrong", {"L1": "L2", "L2": "L3"}, margin=5.0, group="real")
     write(folder, "real_right", same("L1", "L2"), margin=5.4, group="real")
-    decode = config.resolve("phantom_full").inference.decode
+    decode = config.resolve("pretrain").inference.decode
     side = calibrate.read_side([tmp_path / "both"])
     together, confidences, right = calibrate.left_out(side, "names", decode, tolerated=0.0)
     # without real_wrong the limit is 3.5, which lets it pass; without real_right it is 5.5, which flags real_right
@@ -96,7 +96,7 @@ def test_real_patients_get_a_row_of_their_own(sides, tmp_path) -> None:
     folder = tmp_path / "real"
     for n in range(3):
         write(folder / "scans", f"patient{n}", same("L1", "L2"), margin=6.0 + n, group="real")
-    decode = config.resolve("phantom_full").inference.decode
+    decode = config.resolve("pretrain").inference.decode
     said = calibrate.report([sides[0], folder], [], tmp_path / "out", wrong="names", tolerated=0.01, decode=decode)
     assert "| real, each patient left out | 3.50 | 3 | 0 (0.0%) | 0 of 3 (0.0%, at most 70.8%) |" in said
     assert "| real, each patient left out | 6 | 1.0000 |" in said

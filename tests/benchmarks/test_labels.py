@@ -136,7 +136,7 @@ def test_folders_without_a_scan_and_seeds_of_the_training_are_refused(tmp_path):
     with pytest.raises(DatasetError, match=f"seed {last} belongs to dataset pretrain"):
         of_seeds(recipe, range(last, last + 2), PREPROCESS)
     assert len(of_seeds(recipe, range(last + 1, last + 3), PREPROCESS)) == 2
-    with pytest.raises(DatasetError, match="seed 81000 belongs to dataset finetune"):  # another recipe, one patient
+    with pytest.raises(DatasetError, match="seed 81000 belongs to dataset adapt"):  # another recipe, one patient
         of_seeds(recipe, range(81000, 81001), PREPROCESS)
 
 
@@ -168,8 +168,8 @@ def test_a_list_names_cases_of_its_dataset(tmp_path):
     folder = tmp_path / "data/mine"
     folder.mkdir(parents=True)
     columns = "case patient source edition split image mask centroids orientation spacing_mm size_vox labels defects"
-    head = [*columns.split(), "image_sha256", "mask_sha256"]
-    cells = ["a", "a", "s", "", "", "i", "data/raw/a_seg-vert_msk.nii.gz", *[""] * 8]
+    head = [*columns.split(), "image_sha256", "mask_sha256", "annotation"]
+    cells = ["a", "a", "s", "", "", "i", "data/raw/a_seg-vert_msk.nii.gz", *[""] * 8, "all"]
     (folder / "cases.tsv").write_text("\t".join(head) + "\n" + "\t".join(cells) + "\n")
     (tmp_path / "data/raw").mkdir()
     (tmp_path / "data/raw/a_truth.json").write_text('{"field_of_view": "chest"}')

@@ -42,7 +42,7 @@ def test_samples_are_taken_at_voxel_centres_and_outside_is_said() -> None:
 
 
 def test_a_scoliotic_spine_is_straight_in_the_picture() -> None:
-    spine = spines.tube(spines.names("T4", "L4"), curve=spines.scoliosis(40))
+    spine = spines.tube(spines.names("T4", "L5"), curve=spines.scoliosis(40))
     found = find_centreline(spines.posterior(spine), spine.spacing_mm)
     assert found is not None
     sites = sagittal_sites(found, front_mm=40, back_mm=50)

@@ -37,7 +37,7 @@ def test_without_words_every_key_of_the_default_experiment_has_a_line(siil):
     )
     assert table["train.epochs"].split()[1:] == ["7", "experiments/demo.yaml"]
     assert table["dataset.preprocess.spacing_mm"].split()[1:] == ["3.0", "datasets/phantom_demo.yaml"]
-    assert table["inference.decode.prior_t13"].split()[1:] == ["-3.0", "config.yaml"]
+    assert table["inference.decode.prior_t13"].split()[1:] == ["-4.6", "config.yaml"]
 
 
 def test_a_section_of_one_run_with_values_of_ones_own(siil):

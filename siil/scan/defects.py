@@ -42,6 +42,8 @@ TABLE: Final[tuple[Defect, ...]] = (
     Defect("sheared", "refuse", "axes at right angles", "resample the gantry-tilted or sheared scan onto such a grid"),
     Defect("not_orthonormal", "repair", "orthonormal direction cosines", "the nearest rotation is used"),
     Defect("two_forms", "repair", "qform equal to sform", "the sform is used"),
+    Defect("set_aside", "say", "a CT series alone", "they are left out"),
+    Defect("other_series", "say", "one CT series", "give the folder of another to have that one"),
     Defect("non_finite", "refuse", "finite voxels", f"set them to -1024 HU where they are padding, or {_CONVERT}"),
     Defect("constant", "refuse", "an image", f"the volume holds nothing; {_CONVERT}"),
     Defect("not_hu", "refuse", "Hounsfield units (air about -1000, fat about -100, bone up to 2000)", _CONVERT),

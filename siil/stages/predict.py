@@ -33,14 +33,15 @@ SECTIONS = ("inference", "dataset.preprocess")
 def predict(
     *,
     config: Config,
-    scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, folder, DICOM series or zip")],
+    scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, NRRD, MHA, folder, DICOM series, zip")],
     output: Annotated[Path, typer.Option(help="folder for the results; several scans get a folder each")],
     weights: Annotated[Path | None, typer.Option(help="else $SIIL_WEIGHTS, else those of the package")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
 ) -> None:
     """Label and segment the vertebrae in CT scans. Research use only, not a medical device.
 
-    SCAN is a NIfTI file, a folder of NIfTI files, or a DICOM series as folder or zip. Per scan, in its own geometry:
+    SCAN is a NIfTI, NRRD, MHA or MHD file, a folder of them, or a DICOM series as folder or zip. Per scan, in its own
+    geometry:
     _seg.nii.gz (VerSe codes), _ctd.json (centres of the bodies), _vertebrae.tsv, _scan.json, _preview.png,
     _viewer.html (opens offline), for DICOM also _seg.dcm, and run.json. The input is never changed.
     Under torchrun or srun each process takes its share of the scans.
@@ -149,15 +150,15 @@ def _make(
     from siil.report.preview import preview, write_preview
     from siil.report.viewer import viewer_page
     from siil.run.progress import Laps
-    from siil.scan import volume
-    from siil.scan.dicom import read_scan
     from siil.scan.preprocess import check_size, preprocess
+    from siil.scan.reading import read_grid, read_scan
 
     laps = Laps()
     trained = {"spacing_mm": about.spacing_mm, "window_hu": about.window_hu}
     settings = config.dataset.preprocess.model_copy(update=trained)
-    if not scan.dicom:  # by the header, before any voxel is read
-        check_size(volume.read_grid(scan.path), settings=settings, name=str(scan.path))
+    grid = read_grid(scan.path)
+    if grid:  # by the header, before any voxel is read
+        check_size(grid, settings=settings, name=str(scan.path))
     source = read_scan(scan.path)
     laps.end("read")
     made = preprocess(source, None, settings=settings, name=str(scan.path))

@@ -31,6 +31,7 @@ from siil.model import tokens
 from siil.model.encoder import Presence
 from siil.model.mill import Mill
 from siil.model.weights import load_network
+from siil.run.tsv import read_table
 from siil.stages.train import train
 from siil.training import validation
 from siil.training.case_store import CaseStore
@@ -129,7 +130,7 @@ def measure(name: str, *, data: Path, output: Path, seed: int, steps: int) -> li
     lists, folder = held_out(data, output), output / f"{list(VARIANTS).index(name)}_seed{seed}"
     with undo():
         train(config=config, data=data, lists=lists, output=folder, device="cpu")
-    history = pd.read_csv(folder / "history.tsv", sep="\t")
+    history = read_table(folder / "history.tsv")
     last = history.dropna(subset=["dice"]).iloc[-1]
     scores = {key: last[key] for key in ("dice", "binary_dice", "id_rate")}
     rows = [{"variant": name, "seed": seed, "steps": steps, **scores}]
@@ -168,7 +169,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     path = options.output / "deviations.tsv"
-    rows = pd.read_csv(path, sep="\t") if path.is_file() else pd.DataFrame(columns=["variant", "seed", "steps"])
+    rows = read_table(path) if path.is_file() else pd.DataFrame(columns=["variant", "seed", "steps"])
     for seed in options.seeds:
         for name in options.only:
             if ((rows["variant"] == name) & (rows["seed"] == seed) & (rows["steps"] == options.steps)).any():

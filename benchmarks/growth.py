@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from siil.errors import DatasetError, SiilError
 from siil.report.style import blank, model_colour, nothing_to_show, save, styled
+from siil.run.tsv import read_table
 
 METRICS = {
     "id_rate": "identification rate",
@@ -80,7 +81,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     try:
-        save(growth_figure(pd.read_csv(options.runs, sep="\t")), options.output, "growth")
+        save(growth_figure(read_table(options.runs)), options.output, "growth")
     except (OSError, ValueError, SiilError) as error:
         raise SystemExit(f"ERROR: {options.runs}: {error}") from None
 

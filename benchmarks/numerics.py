@@ -31,6 +31,7 @@ from siil.inference.device import usable_precision
 from siil.losses.total import total_loss
 from siil.model.build import build_network
 from siil.model.network import Network
+from siil.run.tsv import read_table
 from siil.training.checkpoint import Checkpoint
 from siil.training.device import make_fabric
 from siil.training.engine import fit
@@ -137,7 +138,7 @@ def train(config: Config, network: Network, folder: Path) -> pd.DataFrame:
         history=History(folder),
         validate=None,
     )
-    return pd.read_csv(folder / "history.tsv", sep="\t")
+    return read_table(folder / "history.tsv")
 
 
 def computed_in(configured: str) -> str:

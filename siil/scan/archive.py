@@ -29,14 +29,14 @@ def unpack(packed: Path, place: Path) -> None:
                 check_member(member, packed)
             broken = archive.testzip()
             if broken:
-                raise InputError(f"{packed}: member {broken} is damaged; download or copy the archive again")
+                raise InputError(f"{packed}: member {broken!r} is damaged; download or copy the archive again")
             temporary.mkdir(parents=True)
             archive.extractall(temporary, members)
         temporary.replace(place)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise InputError(f"{packed}: expected a zip archive, got {error}; download or copy it again") from None
     except OSError as error:
-        raise InputError(f"{place}: cannot unpack {packed.name} ({error.strerror}); free some disk space") from None
+        raise InputError(f"{packed}: cannot be unpacked to {place} ({error.strerror}); free some disk space") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -59,6 +59,6 @@ def check_member(member: zipfile.ZipInfo, packed: Path) -> None:
     """Raise InputError for a member that is a link or whose name leads out of the folder."""
     name = PurePosixPath(member.filename.replace("\\", "/"))
     if not name.parts or name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
-        raise InputError(f"{packed}: member {member.filename} leads out of the folder; do not trust this archive")
+        raise InputError(f"{packed}: member {member.filename!r} leads out of the folder; do not trust this archive")
     if stat.S_ISLNK(member.external_attr >> 16):
-        raise InputError(f"{packed}: member {member.filename} is a link; do not trust this archive")
+        raise InputError(f"{packed}: member {member.filename!r} is a link; do not trust this archive")

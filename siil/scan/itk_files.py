@@ -6,6 +6,8 @@ to voxels in any file of the disk; both are looked at here before it reads.
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +16,15 @@ import SimpleITK as sitk
 
 from siil.scan import defects
 from siil.scan.grid import Grid
+from siil.scan.nifti_header import SQUEEZED
 
 SUFFIXES: Final = (".nrrd", ".nhdr", ".mha", ".mhd")
 _HEADER_BYTES: Final = 1 << 16
-_SQUEEZED: Final = 1100
-"""No deflate stream holds more bytes than this for each of its own."""
+_COUNTS: Final = (
+    *(("dimsize", 1), ("elementspacing", 1), ("elementsize", 1), ("offset", 1), ("position", 1), ("origin", 1)),
+    *(("centerofrotation", 1), ("transformmatrix", 2), ("rotation", 2), ("orientation", 2)),
+)
+"""Keys of MetaImage with a value per dimension, or per pair of them."""
 
 
 def is_itk(path: Path) -> bool:
@@ -69,6 +75,7 @@ def _open(path: Path) -> sitk.ImageFileReader:
         raise defects.refusal("missing", path, "a folder" if path.is_dir() else "nothing")
     if path.stat().st_size == 0:
         raise defects.refusal("empty", path, "0 bytes")
+    _check_numbers(path)
     data = _voxels_of(path)
     reader = sitk.ImageFileReader()
     reader.SetImageIO("NrrdImageIO" if _header(path)[0] else "MetaImageIO")
@@ -82,7 +89,7 @@ def _open(path: Path) -> sitk.ImageFileReader:
     if reader.GetNumberOfComponents() != 1 or "complex" in kind or "vector" in kind:
         raise defects.refusal("colours", path, kind)
     needed = float(np.prod([float(length) for length in reader.GetSize()])) * _bytes_per_voxel(reader)
-    if needed > _SQUEEZED * data.stat().st_size:
+    if needed > SQUEEZED * data.stat().st_size:
         raise defects.refusal("damaged", path, f"{data.stat().st_size} bytes for {needed:.3g} bytes of voxels")
     return reader
 
@@ -100,6 +107,31 @@ def _check_placed(path: Path) -> None:
         raise defects.refusal("spacing", path, "a header without ElementSpacing")
     if not nrrd and not {"transformmatrix", "rotation", "orientation"} & fields.keys():
         raise defects.refusal("no_orientation", path, "a header without TransformMatrix")
+
+
+def _check_numbers(path: Path) -> None:
+    """Refuse counts that do not fit each other: ITK's reader of MetaImage ends the process over some of them."""
+    nrrd, fields = _header(path)
+    count = _integer(fields.get("dimension" if nrrd else "ndims", ""))
+    if not 2 <= count <= 9:
+        raise defects.refusal("damaged", path, f"a header of {count} dimensions")
+    for name, expected in () if nrrd else _COUNTS:
+        values = fields.get(name, "").split()
+        if name in fields and (len(values) != count**expected or not all(_is_number(value) for value in values)):
+            raise defects.refusal("damaged", path, f"{name} = {fields[name][:40]} for {count} dimensions")
+    if not 1 <= _integer(fields.get("elementnumberofchannels", "1")) <= 4096:
+        raise defects.refusal("damaged", path, "ElementNumberOfChannels out of range")
+
+
+def _integer(text: str) -> int:
+    return int(text) if re.fullmatch(r"\d{1,6}", text) else -1
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _voxels_of(path: Path) -> Path:
@@ -133,6 +165,9 @@ def _fields(start: bytes, sign: bytes, last: bytes) -> dict[str, str]:
             break
         if there and not line.startswith(b"#"):
             name = key.strip().lower()
+            if name.decode("latin-1") in found:
+                found["ndims"] = found["dimension"] = "twice"  # which of the two a reader takes is not known
+                break
             found[name.decode("latin-1")] = value.strip(b" =\t").decode("latin-1")
             if name == last:
                 break

@@ -24,6 +24,8 @@ DAMAGE: Final = (EOFError, zlib.error, gzip.BadGzipFile, OSError, ValueError, Ov
 _HEADERS: Final = {b"n+1\0": nib.Nifti1Image, b"n+2\0": nib.Nifti2Image}
 _MAGIC: Final = {348: slice(344, 348), 540: slice(4, 8)}
 _GZIP: Final = b"\x1f\x8b"
+SQUEEZED: Final = 1100
+"""No deflate stream holds more bytes than this for each of its own."""
 
 
 def is_gzip(path: Path) -> bool:
@@ -57,6 +59,7 @@ def open_image(path: Path) -> Any:
     if image.get_data_dtype().kind not in "iufb":
         raise defects.refusal("colours", path, image.header.get_value_label("datatype"))
     _check_zooms(start, image, path)
+    _check_size(image, path)
     return image
 
 
@@ -156,6 +159,14 @@ def _check_zooms(start: bytes, image: Any, path: Path) -> None:
     zooms = raw["pixdim"][1 : 1 + min(3, int(raw["dim"][0]))]
     if not (zooms > 0).all():
         raise defects.refusal("spacing", path, " x ".join(f"{value:.4g}" for value in zooms) + " mm")
+
+
+def _check_size(image: Any, path: Path) -> None:
+    """A header may promise more voxels than the file can hold: nibabel would make room for all of them."""
+    needed = float(np.prod([float(length) for length in image.shape])) * image.get_data_dtype().itemsize
+    held = path.stat().st_size * (SQUEEZED if is_gzip(path) else 1)
+    if needed > held:
+        raise defects.refusal("damaged", path, f"{path.stat().st_size} bytes for {needed:.3g} bytes of voxels")
 
 
 def _two_forms(image: Any, grid: Grid) -> list[str]:

@@ -68,7 +68,13 @@ def _check_steps(steps: np.ndarray, path: Path) -> None:
 
 def pixels(slices: list[Slice], path: Path) -> np.ndarray:
     """HU of the slices in their order, int16 (Z, Y, X). Raises InputError for pixels that cannot be decoded."""
-    array = np.empty((len(slices), *slices[0].size), np.int16)
+    try:
+        array = np.empty((len(slices), *slices[0].size), np.int16)
+    except MemoryError:
+        rows, columns = slices[0].size
+        raise defects.refusal(
+            "too_large", path, f"{columns}x{rows}x{len(slices)} voxels, more than memory holds"
+        ) from None
     for number, one in enumerate(slices):
         try:
             array[number] = plane(one.path)

@@ -52,12 +52,13 @@ def find(paths: Sequence[Path]) -> list[Found]:
 
 
 def _sides(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Images and masks: by the folder, elsewhere by the end of the name (images only where there are such masks)."""
+    """Images and masks: by the folder of at least one side, else by the end of the name."""
     volumes = [path for path in paths if is_volume(path)]
     images = [path for path in volumes if path.parent.name.lower() in _IMAGES]
     masks = [path for path in volumes if path.parent.name.lower() in _MASKS]
     if images or masks:
-        return images, masks
+        rest = [path for path in volumes if path not in {*images, *masks}]
+        return images or rest, masks or rest
     masks = [path for path in volumes if is_mask_name(path.name)]
     return ([path for path in volumes if path not in masks] if masks else []), masks
 

@@ -24,6 +24,7 @@ from siil.scan.volume import read_volume
 
 _STRUCTURE = re.compile(r"vertebrae_([CTL]\d+)")
 _OTHER = re.compile(r"(_work|_raw)$|_seg-spine|subreg")
+_IMAGE = re.compile(r"_(ct|img|image|0000)$")
 _PLATE_MM = 10.0
 """An endplate farther than this from every vertebra is background."""
 _IMAGES = {"rawdata", "img", "volumes", "imagesTr", "imagesTs"}
@@ -54,8 +55,11 @@ def find(folder: Path) -> dict[str, tuple[Path, ...]]:
         if _OTHER.search(stem(path.name)):
             continue
         case = case_of(path.name)
-        if case in found and found[case][0].parent == path.parent and _is_ct(found[case][0]):
-            del found[case]  # the scan itself, which came first
+        if case in found and found[case][0].parent == path.parent:  # a scan beside its map
+            if _IMAGE.search(stem(path.name)):
+                continue
+            if _IMAGE.search(stem(found[case][0].name)):
+                del found[case]
         if case in found:
             raise DatasetError(f"{path}: expected one label map of {case}, got {found[case][0]} too; remove one")
         found[case] = (path,)
@@ -65,10 +69,6 @@ def find(folder: Path) -> dict[str, tuple[Path, ...]]:
     if not found:
         raise DatasetError(f"{folder}: expected label maps (*.nii.gz), got none; check the path")
     return found
-
-
-def _is_ct(path: Path) -> bool:
-    return stem(path.name).endswith("_ct")
 
 
 def _of_structures(folder: Path) -> str:

@@ -13,11 +13,9 @@ from pathlib import Path
 
 from siil.errors import InputError
 from siil.scan import reading
+from siil.scan.written import is_result
 
 log = logging.getLogger(__name__)
-_OURS = re.compile(
-    r".*_(seg\..+|ctd\.json|vertebrae\.tsv|scan\.json|preview\.png|viewer\.html)|run\.json|\.(tmp-|_|DS).*"
-)
 _DCM2NIIX = re.compile(r"_(Eq|Tilt)_\d+$")
 
 
@@ -57,29 +55,27 @@ def _scans(path: Path) -> list[Scan]:
 
 
 def _scan(path: Path) -> Scan:
-    return Scan(reading.stem(path.resolve().name), path, dicom=reading.is_series(path))
+    name = path.resolve().name if path.is_dir() else path.name
+    return Scan(reading.stem(name), path, dicom=reading.is_series(path))
 
 
 def _of_folder(folder: Path) -> list[Scan]:
     """The files of a folder that are scans; else it is a DICOM series, beside which results may lie."""
-    there = [item for item in folder.iterdir() if item.is_file()]
-    images = reading.scan_files(there)
+    there = [item for item in folder.rglob("*") if item.is_file() and not item.name.startswith((".tmp-", "._", ".DS"))]
+    here = [item for item in there if item.parent == folder]
+    images = reading.scan_files(here)
     if images:
         _say_of_dcm2niix(images)
-        dicom = sum(reading.is_dicom_file(item) for item in there if not _OURS.fullmatch(item.name))
+        dicom = sum(reading.is_dicom_file(item) for item in here if not is_result(item, here))
         if dicom:
             log.warning("%s: its %d DICOM files are left out beside %s", folder, dicom, images[0].name)
         return [_scan(item) for item in images]
-    if not any(folder.iterdir()):
+    if not there:
         raise InputError(f"{folder}: the folder is empty; expected NIfTI files or a DICOM series")
-    if any(item.name.endswith("_scan.json") for item in there) and not _may_be_dicom(folder):
+    found = set(there)
+    if all(is_result(item, found) for item in there):
         raise InputError(f"{folder}: expected scans, got nothing but results of an earlier predict; give their scans")
     return [_scan(folder)]
-
-
-def _may_be_dicom(folder: Path) -> bool:
-    """Is there anything below that no `predict` wrote?"""
-    return any(path.is_file() and not _OURS.fullmatch(path.name) for path in folder.rglob("*"))
 
 
 def _say_of_dcm2niix(images: Sequence[Path]) -> None:

@@ -45,6 +45,8 @@ def open_image(path: Path) -> Any:
     try:
         start = stream.read(540)
         kind = _kind(start)
+        if kind is None and start[128:132] == b"DICM":
+            raise defects.refusal("one_slice", path, "one DICOM file")
         if kind is None:
             raise defects.refusal("not_nifti", path, _other(start, path))
         stream.seek(0)
@@ -144,8 +146,6 @@ def _kind(start: bytes) -> Any:
 
 def _other(start: bytes, path: Path) -> str:
     """What else the file is, as far as its first bytes or its name tell."""
-    if start[128:132] == b"DICM":
-        return f"one DICOM file; give the folder of its whole series ({path.parent})"
     if start[344:348] == b"ni1\0":
         return "the header of a pair (.hdr, .img)"
     known = path.name.lower().endswith((".nii", ".nii.gz"))

@@ -5,9 +5,8 @@ Above `volume` (single files) and `dicom` (series). What `siil predict` wrote is
 
 from __future__ import annotations
 
-import re
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Final, TypeVar
@@ -15,10 +14,10 @@ from typing import Final, TypeVar
 from siil.errors import InputError
 from siil.scan import archive, defects, dicom, itk_files, volume
 from siil.scan.grid import Grid, Volume
+from siil.scan.written import is_result
 
 SUFFIXES: Final = (".nii.gz", ".nii", *itk_files.SUFFIXES)
 Name = TypeVar("Name", bound=PurePath)
-_RESULT: Final = re.compile(r"(.+)[._]seg\.(nii\.gz|nrrd|dcm)")
 
 
 def read_scan(path: Path) -> Volume:
@@ -54,7 +53,7 @@ def scan_files(paths: Iterable[Name]) -> list[Name]:
     """Of these files the scans, by their names, sorted; hidden files and results of `siil predict` are left out."""
     there = set(paths)
     shown = [path for path in there if not path.name.startswith(".") and "__MACOSX" not in path.parts]
-    return sorted(path for path in shown if path.name.lower().endswith(SUFFIXES) and not _is_result(path, there))
+    return sorted(path for path in shown if path.name.lower().endswith(SUFFIXES) and not is_result(path, there))
 
 
 def stem(name: str) -> str:
@@ -63,12 +62,6 @@ def stem(name: str) -> str:
         if name.lower().endswith(suffix):
             return name[: -len(suffix)]
     return name
-
-
-def _is_result(path: PurePath, there: Collection[PurePath]) -> bool:
-    """Did an earlier `predict` write it? Then its _scan.json lies beside it."""
-    found = _RESULT.fullmatch(path.name)
-    return found is not None and path.with_name(f"{found[1]}_scan.json") in there
 
 
 def _is_zip(path: Path) -> bool:

@@ -82,6 +82,8 @@ def test_a_bids_tree_is_read_with_its_patients(tmp_path):
         ("X_ct.nii.gz", "X_seg.nii.gz", "X"),
         ("X.nii.gz", "X_seg-vert_msk.nii.gz", "X"),
         ("ct/X_ct.nii.gz", "truth/X_msk.nii.gz", "X"),
+        ("scans/X.nii.gz", "labels/X.nii.gz", "X"),
+        ("img/X.nii.gz", "truth/X.nii.gz", "X"),
         ("sub-a/ct/sub-a_ct.nii.gz", "derivatives/sub-a/sub-a_mod-ct_seg-vert_msk.nii.gz", "sub-a"),
     ],
 )

@@ -157,9 +157,10 @@ def test_images_sub_region_maps_and_our_own_side_products_are_passed_over(tmp_pa
     assert labelmaps.find(tmp_path) == {"sub-a": (kept,)}
 
 
-def test_the_scan_beside_its_map_is_not_taken_for_one(tmp_path):
-    save(tmp_path / "a_ct.nii.gz", [1])
-    kept = save(tmp_path / "a_seg.nii.gz", [1])
+@pytest.mark.parametrize(("scan", "mask"), [("a_ct", "a_seg"), ("a_img", "a_label"), ("a_0000", "a"), ("a_ct", "a")])
+def test_the_scan_beside_its_map_is_not_taken_for_one(tmp_path, scan, mask):
+    save(tmp_path / f"{scan}.nii.gz", [1])
+    kept = save(tmp_path / f"{mask}.nii.gz", [1])
     assert labelmaps.find(tmp_path) == {"a": (kept,)}
 
 

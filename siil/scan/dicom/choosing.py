@@ -19,6 +19,7 @@ from siil.errors import InputError
 from siil.scan import defects
 from siil.scan.dicom.objects import Aside, Slice, look
 from siil.scan.dicom.stacking import plane
+from siil.scan.written import is_result
 
 TILT: Final = 1e-2
 """Cosines of slices may differ by this much before they count as two stacks: exports round and drift."""
@@ -38,10 +39,10 @@ def choose(folder: Path, path: Path) -> tuple[list[Slice], list[str]]:
         InputError: see the module's docstring.
     """
     slices, asides = _sorted_out(folder, path)
-    slices, copies = _once(slices, path)
     if not slices:
         raise _nothing(asides, path)
     _check_one_study(slices, folder, path)
+    slices, copies = _once(slices, folder, path)
     stacks = _stacks(slices)
     chosen, why = _longest(stacks, folder, path)
     _check_whole(chosen, stacks, asides, path)
@@ -70,26 +71,31 @@ def _sorted_out(folder: Path, path: Path) -> tuple[list[Slice], list[Aside]]:
 
 
 def _inside(folder: Path, path: Path) -> Iterator[Path]:
-    """The files of a folder without those of the system. Raises InputError for a link that leads out of it."""
+    """The files of a folder without those of the system and the results of `predict`.
+
+    Raises InputError for a link that leads out of the folder.
+    """
     inside = folder.resolve()
-    for file in sorted(folder.rglob("*")):
+    there = sorted(folder.rglob("*"))
+    names = set(there)
+    for file in there:
         parts = file.relative_to(folder).parts
         if not file.is_file() or file.name == "DICOMDIR" or any(part.startswith(_SYSTEM) for part in parts):
             continue
         if not file.resolve().is_relative_to(inside):
             raise InputError(f"{path}: {file.name} is a link that leads out of the folder; copy the file instead")
-        yield file
+        if not is_result(file, names):
+            yield file
 
 
-def _once(slices: Sequence[Slice], path: Path) -> tuple[list[Slice], int]:
-    """Each instance once, and how many copies there were. Raises InputError where copies differ."""
-    first: dict[str, Slice] = {}
+def _once(slices: Sequence[Slice], folder: Path, path: Path) -> tuple[list[Slice], int]:
+    """Each instance of a series once, and how many copies there were. Raises InputError where copies differ."""
+    first: dict[tuple[str, str], Slice] = {}
     for one in slices:
-        before = first.setdefault(one.instance, one)
+        before = first.setdefault((one.series, one.instance), one)
         if before is not one and not _equal(before, one):
-            raise InputError(
-                f"{path}: {before.path.name} and {one.path.name} have one SOPInstanceUID and differ; remove one"
-            )
+            names = " and ".join(str(each.path.relative_to(folder)) for each in (before, one))
+            raise InputError(f"{path}: {names} have one SOPInstanceUID and differ; remove one")
     return list(first.values()), len(slices) - len(first)
 
 
@@ -98,7 +104,7 @@ def _equal(one: Slice, two: Slice) -> bool:
         return True
     pairs = ((one.orientation, two.orientation), (one.position_mm, two.position_mm))
     placed = all(np.array_equal(a, b) for a, b in pairs)
-    same = (one.series, one.size, one.spacing_mm) == (two.series, two.size, two.spacing_mm)
+    same = (one.size, one.spacing_mm) == (two.size, two.spacing_mm)
     try:
         return placed and same and np.array_equal(plane(one.path), plane(two.path))
     except Exception:  # decoders raise whatever they like on damaged pixels

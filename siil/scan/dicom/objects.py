@@ -17,7 +17,18 @@ from typing import Any, Final
 import numpy as np
 import pydicom
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from siil.run import files
 
@@ -31,13 +42,20 @@ _TAGS: Final = [
 ]
 _BARE: Final = (b"\x08\x00", b"\x02\x00", b"\x00\x08", b"\x00\x02")
 """How a file without preamble begins: group 0008 or 0002, in either byte order."""
+_MARKERS: Final = (
+    (b"\xff\x4f\xff\x51", JPEG2000Lossless),
+    (b"\xff\xf7", JPEGLSLossless),
+    (b"\xff\xc3", JPEGLosslessSV1),
+    (b"\xff\xc1", JPEGExtended12Bit),
+    (b"\xff\xc0", JPEGBaseline8Bit),
+)
 UNREAD: Final = "file that cannot be read as DICOM"
 OTHER_SCANS: Final = "NIfTI, NRRD or MetaImage file"
 _ADVICE: Final = {
     "Segmentation": "give the folder of the CT series that it belongs to",
     "RT": "give the folder of the CT series that it belongs to",
     "MR": "the network knows CT alone",
-    "Secondary Capture": "these are pictures without positions and Hounsfield units; export the CT series itself",
+    "Secondary Capture": "these are pictures, not Hounsfield units; export the CT series itself",
     "enhanced CT": "convert it with dcm2niix and give the NIfTI file",
     "CT with several frames": "convert it with dcm2niix and give the NIfTI file",
     "localizer": "export the CT series itself",
@@ -108,10 +126,19 @@ def read_header(path: Path, *, tags: list[str] | None = None, pixels: bool = Fal
     bare = start[128:] != b"DICM" and start.startswith(_BARE)
     header = pydicom.dcmread(path, stop_before_pixels=not pixels, specific_tags=tags, force=bare)
     if bare and not header.file_meta.get("TransferSyntaxUID"):
-        implicit, little = header.original_encoding
-        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-        header.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+        header.file_meta.TransferSyntaxUID = _syntax(header)
     return header
+
+
+def _syntax(header: pydicom.Dataset) -> UID:
+    """The transfer syntax of a file that lost it: compressed pixels say it by their first markers."""
+    implicit, little = header.original_encoding
+    if "PixelData" in header and header["PixelData"].is_undefined_length:
+        start = header.PixelData[:4096]
+        return next((syntax for marker, syntax in _MARKERS if marker in start), RLELossless)
+    if implicit:
+        return ImplicitVRLittleEndian
+    return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     MRImageStorage,
     MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+    RLELossless,
     RTDoseStorage,
     RTPlanStorage,
     RTStructureSetStorage,
@@ -104,7 +105,7 @@ def test_all_that_is_set_aside_stands_in_one_line(series):
         ("seg", "the CT series that it belongs to"),
         ("rtstruct", "the CT series that it belongs to"),
         ("mr", "CT alone"),
-        ("sc", "pictures without positions"),
+        ("sc", "pictures, not Hounsfield units"),
         ("ct", "dcm2niix"),
     ],
 )
@@ -183,6 +184,22 @@ def test_files_without_preamble_are_read(series):
     np.testing.assert_array_equal(dicom.read_series(series).array, plain.array)
 
 
+def test_compressed_files_without_preamble_are_read(tmp_path):
+    for number in range(4):
+        path = write_slice(tmp_path, number, syntax=RLELossless)
+        content = path.read_bytes()
+        path.write_bytes(content[content.index(b"\x08\x00\x08\x00") :])
+    np.testing.assert_array_equal(dicom.read_series(tmp_path).array[2], plane(2))
+
+
+def test_a_real_series_in_jpeg_2000_is_read_without_its_preambles(real_data, tmp_path):
+    for path in (real_data / "ts-dicom/dicom").iterdir():
+        content = path.read_bytes()
+        (tmp_path / path.name).write_bytes(content[content.index(b"\x08\x00\x05\x00") :])
+    read, whole = dicom.read_series(tmp_path), dicom.read_series(real_data / "ts-dicom/dicom")
+    np.testing.assert_array_equal(read.array, whole.array)
+
+
 @pytest.mark.parametrize("bare", ["first", "last"])
 def test_one_slice_without_preamble_is_read_with_the_others(series, bare):
     path = sorted(series.iterdir())[0 if bare == "first" else -1]
@@ -203,7 +220,22 @@ def test_copies_of_an_instance_count_once_and_differing_ones_are_refused(series)
     assert dicom.read_series(series).array.shape[0] == 6
     header.RescaleIntercept = -1000
     header.save_as(path)
-    assert "have one SOPInstanceUID and differ; remove one" in refused(series)
+    assert f"and again/{path.name} have one SOPInstanceUID and differ; remove one" in refused(series)
+
+
+def test_patients_and_series_whose_files_differ_by_that_alone_are_told_apart(series, tmp_path):
+    shutil.copytree(series, tmp_path / "both/a")
+    shutil.copytree(series, tmp_path / "both/b")
+    for path in (tmp_path / "both/b").iterdir():
+        header = pydicom.dcmread(path)
+        header.SeriesInstanceUID, header.SeriesNumber = "1.2.3.9", 1
+        header.save_as(path)
+    assert "got 2 series of 6 slices" in refused(tmp_path / "both")
+    for path in (tmp_path / "both/b").iterdir():
+        header = pydicom.dcmread(path)
+        header.PatientID = PATIENT + "2"
+        header.save_as(path)
+    assert "got CT of 2 patients" in refused(tmp_path / "both")
 
 
 def test_patients_are_never_chosen_between(tmp_path):
@@ -281,6 +313,9 @@ def test_results_of_an_earlier_run_beside_the_slices_change_nothing(series):
     write_other(series, "seg", SegmentationStorage, NumberOfFrames=9)
     for name in ("scan_seg.nii.gz", "scan_scan.json", "run.json", "scan_viewer.html"):
         (series / name).write_bytes(b"x")
+    (series / "readme.txt").write_bytes(b"x")
     after = dicom.read_series(series)
+    assert "(1)" in after.repairs[0]
+    assert "Segmentation" in after.repairs[0]  # one that nothing says to be ours
     np.testing.assert_array_equal(after.array, before.array)
     assert after.grid == before.grid

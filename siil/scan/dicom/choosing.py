@@ -196,7 +196,9 @@ def _check_whole(chosen: list[Slice], stacks: list[list[Slice]], asides: Sequenc
         other = stack[0]
         if stack is not chosen and other.series == first.series and _parallel(other, first):
             got = " and ".join(f"{rows}x{columns}" for rows, columns in (first.size, other.size))
-            raise InputError(f"{path}: expected slices of one size in a series, got {got} ({other.path.name})")
+            raise InputError(
+                f"{path}: expected slices of one size in a series, got {got} ({other.path.name}); remove it"
+            )
     folders = {one.path.parent for one in chosen}
     shapes = {_shape(one.path.name) for one in chosen}
     for aside in asides:

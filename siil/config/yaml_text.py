@@ -26,4 +26,4 @@ def parse(text: str) -> Any:
     except RecursionError:
         raise yaml.YAMLError("nested too deeply") from None
     except (ValueError, AttributeError, TypeError, KeyError, IndexError) as error:  # dates such as 2001-99-99
-        raise yaml.YAMLError(f"{type(error).__name__}: {error}") from None
+        raise yaml.YAMLError(str(error)) from None

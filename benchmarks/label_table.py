@@ -16,11 +16,11 @@ import pandas as pd
 
 from siil.errors import DatasetError
 from siil.run.provenance import RESEARCH_USE
+from siil.run.tsv import read_table
 
 SPACES: Final = ("raw", "work", "input", "ceiling")
 METRICS: Final = ("id_rate_verse", "id_rate_strict", "dice", "binary_dice", "all_right", "names_right")
 _FACTS: Final = ("enumeration", "runner_up", "margin", "renamed", "patient_scale", "reason")
-_TEXTS: Final = ("case", "space", "scope", "label", "field", "group", "enumeration", "runner_up", "reason")
 _SCANS: Final = ("scans of", "n", "id. rate, VerSe", "id. rate, strict", "Dice", "binary Dice", "all right")
 _TRUE: Final = {"True": True, "False": False}
 
@@ -28,10 +28,10 @@ _TRUE: Final = {"True": True, "False": False}
 def read_scan_rows(path: Path) -> pd.DataFrame:
     """The rows of one scan as benchmarks/labels.py wrote them; flags are booleans."""
     flags = ("truth", "predicted", "complete", "all_right", "flagged")
-    frame = pd.read_csv(path, sep="\t", dtype=dict.fromkeys((*_TEXTS, *flags), str))
+    frame = read_table(path)
     for name in flags:
-        frame[name] = frame[name].map(_TRUE)
-    return frame.fillna(dict.fromkeys(("label", "field", "enumeration", "runner_up", "reason"), ""))
+        frame[name] = frame[name].astype(str).map(_TRUE)
+    return frame
 
 
 def rarity(labels: set[str]) -> str:

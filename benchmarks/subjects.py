@@ -19,10 +19,10 @@ from siil.errors import DatasetError
 from siil.phantom import sample
 from siil.phantom.layout import oriented
 from siil.scan import volume
-from siil.scan.dicom import read_scan
 from siil.scan.geometry import Geometry
 from siil.scan.grid import Volume
 from siil.scan.preprocess import Preprocessed, preprocess
+from siil.scan.reading import read_scan
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ def _command(stage: Callable[..., None], names: tuple[str, ...]) -> Callable[...
 def _parse(text: str) -> dict[str, Any]:
     try:
         values = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ConfigError(f"--config: expected JSON, got {text[:40]!r}: {error}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"--config: expected a JSON object of sections, got {text[:40]!r}")

@@ -1,8 +1,8 @@
 """The configuration: what every key means, which files lay which values, and what a stage gets to see of it.
 
 Lives here: schema/ (the sections and their keys), configuration (the whole, and its messages), names (of all keys),
-layers and resolution (from files to values), sizes (what must fit), values (what a stage sees), origins (where a value
-comes from), keys (the reference that config/README.md holds).
+layers, yaml_text and resolution (from files to values), sizes (what must fit), values (what a stage sees), origins
+(where a value comes from), keys (the reference that config/README.md holds).
 Comes in: everyone who wants a value, by the names below or by a section's class. Goes out: to run, where it writes its
 reference.
 """

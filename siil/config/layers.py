@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from siil.config import yaml_text
 from siil.config.names import hint, nearest
 from siil.errors import ConfigError
 
@@ -70,7 +71,7 @@ def load(folder: Path, name: str) -> dict[str, Any]:
 def read(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file; empty for an empty one. Raises ConfigError for anything else."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml_text.parse(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
     if values is None:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from siil.config import yaml_text
 from siil.config.configuration import Config
 from siil.config.names import hint, nearest
 from siil.config.schema.base import Section
@@ -87,7 +88,7 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
         if isinstance(target.get(last), dict):
             raise ConfigError(f"--set {pair}: {last} was set to {target[last]!r} before; give one of the two")
         try:
-            target[last] = yaml.safe_load(text)
+            target[last] = yaml_text.parse(text)
         except (yaml.YAMLError, ValueError) as error:
             raise ConfigError(f"--set {pair}: the value is no YAML: {' '.join(str(error).split())}") from None
     return nested

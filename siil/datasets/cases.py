@@ -15,6 +15,7 @@ import pandas as pd
 
 from siil.errors import DatasetError
 from siil.run import files
+from siil.run.tsv import read_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def write_cases(path: Path, cases: Iterable[Case]) -> None:
 def read_cases(path: Path) -> list[Case]:
     """The cases of a TSV written by `write_cases`, in its order. Raises DatasetError for any other file."""
     try:
-        frame = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        frame = read_table(path, text=True)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: no table of cases ({error}); run the index step again") from None
     missing = {field.name for field in fields(Case)} - set(frame.columns)

@@ -5,7 +5,6 @@ Used by `siil check`, before GPU hours are spent. Reads only.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 from siil import anatomy
 from siil.config.schema.dataset import Preprocess
 from siil.datasets import manifest, registry
-from siil.datasets.layout import Found, case_id, check_name, stem
+from siil.datasets.layout import Found, case_id, check_name, is_mask_name
 from siil.errors import DatasetError, SiilError
 from siil.scan import defects, volume
 from siil.scan.labels import labels_present
@@ -23,7 +22,6 @@ from siil.scan.preprocess import check_size
 
 _BONE_HU = 50.0
 """Labelled voxels are denser than this on average, in a patient with osteoporosis too."""
-_MASK_NAME = re.compile(r"(^|[_.-])(seg|msk|mask|labels?)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ def find(paths: Sequence[Path]) -> list[tuple[Found, bool]]:
         if path.is_dir():
             found += [(scan, True) for scan in registry.guess(manifest.tree(path))]
         elif path.is_file():
-            is_mask = path.parent.name == "msk" or bool(_MASK_NAME.search(stem(path.name)))
+            is_mask = path.parent.name == "msk" or is_mask_name(path.name)
             found.append((Found(case_id(path.name), "", "", "", path, path if is_mask else None, None), False))
         else:
             raise DatasetError(f"{path}: expected a file or a folder, got nothing; check the path")

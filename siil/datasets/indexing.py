@@ -73,6 +73,9 @@ def make_cases(
         others = ", ".join(line.split(":")[0] for line in refused[1:6])
         more = f" (and {len(refused) - 1} more: {others})" if others else ""
         raise DatasetError(f"{refused[0]}{more}; mend the files or name the cases in dataset.exclude")
+    if not cases:
+        told = f"; the first: {skipped[0]}" if skipped else "; none is of the editions that dataset.editions names"
+        raise DatasetError(f"no case found: {len(skipped)} of {len(scans)} scans were left out{told}")
     return cases, skipped
 
 

@@ -1,76 +1,33 @@
-"""Label maps made by other tools: their codes, and which file is which case.
+"""Label maps made by other tools: which file is which case, and the map in VerSe codes.
 
-Used by `siil score` (`siil evaluate --pred DIR --gt DIR --codes NAME`), so that rivals are compared by one code. What
-another tool labels beside vertebrae becomes background; a label that its table does not hold is refused, because then
-the map is of another tool. Sources of the codes:
-
-    verse             VerSe's README (anjany/verse)
-    totalsegmentator  class map `total` of version 2 (totalsegmentator/map_to_binary.py); a file or one per structure
-    spineps           vertebrae as in VerSe; ribs + 32, discs + 100 and endplates + 200 (SPINEPS README, TPTBox). An
-                      endplate is part of its vertebra, as in VerSe's masks
-    nnunet            nnU-Net wants consecutive labels: VerSe's, T13 after L6; or a `dataset.json` with names
+Used by `siil score` (`siil evaluate --pred DIR --gt DIR --codes NAME`), so that rivals are compared by one code; the
+tables are in `codes`. An endplate that a tool labels apart (SPINEPS) belongs to the vertebra that it touches.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
-from siil.anatomy import BY_CODE, BY_NAME, IGNORED_CODES, SACRUM_CODE
-from siil.datasets.layout import is_volume, stem
-from siil.errors import ConfigError, DatasetError
+from siil.anatomy import BY_CODE, BY_NAME
+from siil.datasets.codes import HIGHEST, PLATE
+from siil.datasets.layout import case_of, is_volume, stem
+from siil.errors import DatasetError
 from siil.scan import defects
 from siil.scan.grid import Volume
 from siil.scan.volume import read_volume
 
-CODES = ("verse", "totalsegmentator", "spineps", "nnunet")
 _STRUCTURE = re.compile(r"vertebrae_([CTL]\d+)")
-_ENDS = re.compile(r"(_seg-vert_msk|_mod-[a-z0-9]+|_seg|_msk|_mask|_label|_ct|_0000)$")
 _OTHER = re.compile(r"(_work|_raw)$|_seg-spine|subreg")
-_HIGHEST = 999
+_IMAGE = re.compile(r"_(ct|img|image|0000)$")
+_PLATE_MM = 10.0
+"""An endplate farther than this from every vertebra is background."""
 _IMAGES = {"rawdata", "img", "volumes", "imagesTr", "imagesTs"}
-
-
-def table(codes: str) -> dict[int, int]:
-    """Label of a tool -> VerSe code, 0 for what is no vertebra.
-
-    Raises:
-        ConfigError: neither a name of `CODES` nor a `dataset.json` whose labels have the names of vertebrae.
-    """
-    verse = {0: 0, **{code: code for code in (*BY_CODE, *IGNORED_CODES)}}
-    if codes == "verse":
-        return verse
-    if codes == "totalsegmentator":
-        names = [f"L{n}" for n in range(5, 0, -1)] + [f"T{n}" for n in range(12, 0, -1)]
-        names += [f"C{n}" for n in range(7, 0, -1)]
-        others = dict.fromkeys(range(118), 0) | {25: SACRUM_CODE, 26: SACRUM_CODE}
-        return others | {27 + place: BY_NAME[name].code for place, name in enumerate(names)}
-    if codes == "spineps":
-        ribs_and_discs = dict.fromkeys([*range(33, 61), *range(100, 135)], 0)
-        return verse | ribs_and_discs | {200 + code: code for code in verse}
-    if codes == "nnunet":
-        return {**{code: code for code in range(26)}, 26: BY_NAME["T13"].code}
-    return _named(Path(codes))
-
-
-def _named(path: Path) -> dict[int, int]:
-    """From nnU-Net's dataset.json: {"labels": {"C1": 1, ...}}, or the other way round as in its first version."""
-    try:
-        labels = json.loads(path.read_text(encoding="utf-8"))["labels"]
-        pairs = [(key, value) if str(value).isdigit() else (value, key) for key, value in labels.items()]
-        made = {int(value): BY_NAME[name].code if name in BY_NAME else 0 for name, value in pairs}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise ConfigError(
-            f"--codes {path}: expected one of {', '.join(CODES)} or nnU-Net's dataset.json, got something else"
-        ) from None
-    if not any(made.values()):
-        raise ConfigError(f"--codes {path}: expected labels with names C1 to L6, got {', '.join(labels)[:80]}")
-    return made
 
 
 def find(folder: Path) -> dict[str, tuple[Path, ...]]:
@@ -98,8 +55,11 @@ def find(folder: Path) -> dict[str, tuple[Path, ...]]:
         if _OTHER.search(stem(path.name)):
             continue
         case = case_of(path.name)
-        if case in found and found[case][0].parent == path.parent and _is_ct(found[case][0]):
-            del found[case]  # the scan itself, which came first
+        if case in found and found[case][0].parent == path.parent:  # a scan beside its map
+            if _IMAGE.search(stem(path.name)):
+                continue
+            if _IMAGE.search(stem(found[case][0].name)):
+                del found[case]
         if case in found:
             raise DatasetError(f"{path}: expected one label map of {case}, got {found[case][0]} too; remove one")
         found[case] = (path,)
@@ -111,20 +71,8 @@ def find(folder: Path) -> dict[str, tuple[Path, ...]]:
     return found
 
 
-def _is_ct(path: Path) -> bool:
-    return stem(path.name).endswith("_ct")
-
-
 def _of_structures(folder: Path) -> str:
     return case_of(folder.parent.name if folder.name.lower() in ("segmentations", "segmentation") else folder.name)
-
-
-def case_of(name: str) -> str:
-    """`sub-a_mod-ct_seg-vert_msk.nii.gz`, `sub-a_0000.nii.gz` -> `sub-a`; dots as in case ids."""
-    case = stem(name)
-    while (shorter := _ENDS.sub("", case)) != case:
-        case = shorter
-    return case.replace(".", "_")
 
 
 def read(paths: Sequence[Path], codes: Mapping[int, int]) -> Volume:
@@ -133,23 +81,49 @@ def read(paths: Sequence[Path], codes: Mapping[int, int]) -> Volume:
     Raises:
         InputError: what `siil.scan.volume.read_volume` refuses, fractions, or a label that the table does not hold.
     """
-    if _STRUCTURE.fullmatch(stem(paths[0].name)):
+    if is_structure(paths[0]):
         return _joined(paths)
-    volume = read_volume(paths[0], foreign=True)
-    low, high = float(volume.array.min()), float(volume.array.max())
-    if not (low >= 0 and high <= _HIGHEST):
-        raise defects.refusal("codes", paths[0], f"{low:g} to {high:g}")
-    labels = (np.rint(volume.array) if volume.array.dtype.kind == "f" else volume.array).astype(np.uint16)
-    if volume.array.dtype.kind == "f" and np.abs(labels - volume.array).max() > 1e-3:
-        raise defects.refusal("fractions", paths[0], "fractions")
-    counts = sum(np.bincount(plane.ravel(), minlength=_HIGHEST + 1) for plane in labels)
+    volume = read_labels(paths[0])
+    counts = sum(np.bincount(plane.ravel(), minlength=HIGHEST + 1) for plane in volume.array)
     present = np.flatnonzero(counts).tolist()
     strange = [label for label in present if label not in codes]
     if strange:
         raise defects.refusal("codes", paths[0], f"{strange[:8]}")
-    turned = np.zeros(_HIGHEST + 1, np.uint8)
+    turned = np.zeros(HIGHEST + 1, np.uint8)
     turned[present] = [codes[label] for label in present]
-    return replace(volume, array=turned[labels])
+    array = turned[volume.array]
+    if PLATE in turned:
+        _settle_plates(array, volume.grid.spacing_mm)
+    return replace(volume, array=array)
+
+
+def is_structure(path: Path) -> bool:
+    """Is this TotalSegmentator's file of one vertebra, whose name says which?"""
+    return _STRUCTURE.fullmatch(stem(path.name)) is not None
+
+
+def read_labels(path: Path) -> Volume:
+    """A label map as stored (uint16), whatever its labels mean. Raises InputError for what are no labels."""
+    volume = read_volume(path, foreign=True)
+    low, high = float(volume.array.min()), float(volume.array.max())
+    if not (low >= 0 and high <= HIGHEST):
+        raise defects.refusal("codes", path, f"{low:g} to {high:g}")
+    labels = (np.rint(volume.array) if volume.array.dtype.kind == "f" else volume.array).astype(np.uint16)
+    if volume.array.dtype.kind == "f" and np.abs(labels - volume.array).max() > 1e-3:
+        raise defects.refusal("fractions", path, "fractions")
+    return replace(volume, array=labels)
+
+
+def _settle_plates(array: np.ndarray, spacing_mm: tuple[float, float, float]) -> None:
+    """Give each voxel of an endplate to the nearest vertebra, in place; far from any it becomes background."""
+    box = ndimage.find_objects((array > 0).astype(np.uint8))[0]
+    part = array[box]
+    plates, bodies = part == PLATE, np.isin(part, list(BY_CODE))
+    if not bodies.any():
+        part[plates] = 0
+        return
+    far, nearest = ndimage.distance_transform_edt(~bodies, sampling=spacing_mm, return_indices=True)
+    part[plates] = np.where(far[plates] <= _PLATE_MM, part[tuple(axis[plates] for axis in nearest)], 0)
 
 
 def _joined(paths: Sequence[Path]) -> Volume:

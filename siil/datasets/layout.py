@@ -9,6 +9,10 @@ from pathlib import Path
 from siil.errors import InputError
 
 SUFFIXES = (".nii.gz", ".nii")
+_ENDS = re.compile(
+    r"_(seg-vert_msk|mod-[a-z0-9]+|seg|dseg|msk|mask|labels?|ct|img|image|0000)$",
+)
+_MASK = re.compile(r"(^|[_.-])(seg|dseg|msk|mask|labels?)$")
 CASE = r"[A-Za-z0-9_+-]+"
 """What a case id may be: it names files, and stands in lists and in the workflow's patterns."""
 
@@ -42,6 +46,22 @@ def stem(name: str) -> str:
 def case_id(name: str) -> str:
     """The whole stem before `_ct`, dots made underscores: 1.3.6.nii.gz is 1_3_6, sub-a_dir-ax_ct.nii is sub-a_dir-ax"""
     return stem(name).removesuffix("_ct").replace(".", "_")
+
+
+def case_of(name: str) -> str:
+    """`sub-a_mod-ct_seg-vert_msk.nii.gz`, `sub-a_0000.nii.gz` -> `sub-a`; dots as in case ids.
+
+    What people and tools put behind a case's name is taken off: nnU-Net's channel, what kind of file it is.
+    """
+    case = stem(name)
+    while (shorter := _ENDS.sub("", case)) != case:
+        case = shorter
+    return case.replace(".", "_")
+
+
+def is_mask_name(name: str) -> bool:
+    """Does the end of a file's name say that it is a label map?"""
+    return _MASK.search(stem(name)) is not None
 
 
 def check_name(found: Found) -> None:

@@ -5,7 +5,8 @@
 
 `root` is whatever the archive was unpacked to; its name says training, validation or test. Quirks that are met: `dir-`
 is ax, sag, iso or absent; split series are cases of one patient; the centroid file is `seg-subreg_ctd` or `seg-vb_ctd`;
-sub-region masks that lie about are no vertebra masks; some CTs have no mask.
+a mask's name may say the modality (`_mod-ct`); sub-region masks that lie about are no vertebra masks; some CTs have no
+mask.
 Labels and counts: docs/data.md.
 """
 
@@ -15,10 +16,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from siil.datasets.layout import SUFFIXES, Found, case_id, is_volume, stem
 from siil.errors import DatasetError
+from siil.run.tsv import read_table
 
 COUNTS = {
     "verse19": {"training": 80, "validation": 40, "testing": 40, "patients": 141},
@@ -26,6 +26,8 @@ COUNTS = {
 }
 UNION = {"training": 141, "validation": 120, "testing": 113, "patients": 355}
 """Scans of each edition by its own split; 105 scans stand in both editions (UNION: 374 scans)."""
+_MODALITY = re.compile(r"_mod-[A-Za-z0-9]+|_ct(?=_seg-)")
+"""What TPTBox and others put into the name of a mask: sub-a_mod-ct_seg-vert_msk."""
 _SPLITS = (("training", "training"), ("validation", "validation"), ("test", "testing"))
 _CENTROIDS = ("seg-subreg_ctd.json", "seg-vb_ctd.json")
 _FLAGS = {"verse19": "verse_2019", "verse20": "verse_2020"}
@@ -40,7 +42,9 @@ def find(paths: Sequence[Path], *, edition: str) -> list[Found]:
         DatasetError: no scan of this layout.
     """
     table = next((_editions(path) for path in paths if path.name == SCAN_TABLE), {})
-    by_name = {(root(path, "derivatives"), path.name): path for path in paths if "derivatives" in path.parts}
+    derived = [path for path in paths if "derivatives" in path.parts]
+    by_name = {(root(path, "derivatives"), _MODALITY.sub("", path.name)): path for path in derived}
+    by_name |= {(root(path, "derivatives"), path.name): path for path in derived}
     found = []
     for path in paths:
         if not (is_volume(path) and stem(path.name).endswith("_ct") and "rawdata" in path.parts):
@@ -87,7 +91,7 @@ def _centroids(by_name: dict[tuple[Path, str], Path], place: Path, name: str) ->
 
 def _editions(path: Path) -> dict[str, tuple[str, ...]]:
     """Name without `dir-` -> editions, from the organisers' table (columns subject, split, verse_2019, verse_2020)."""
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame = read_table(path, text=True)
     missing = {"subject", "split", "verse_2019", "verse_2020"} - set(frame.columns)
     if missing:
         raise DatasetError(f"{path}: expected the table of VerSe scans, columns {sorted(missing)} are missing")

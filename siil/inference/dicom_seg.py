@@ -7,6 +7,7 @@ own and are `vertebra`, told apart by the segment's label.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from siil.anatomy import BY_CODE, BY_NAME
 from siil.errors import InputError
 from siil.run import files
 from siil.run.provenance import RESEARCH_USE
+from siil.scan.dicom import read_header
 from siil.scan.grid import Volume
 from siil.scan.labels import labels_present
 
@@ -39,6 +41,7 @@ def write_dicom_seg(path: Path, seg: Volume, sources: Sequence[Path]) -> bool:
     """
     import highdicom
 
+    logging.getLogger("highdicom").setLevel(logging.CRITICAL)  # it says which instances it copies from
     codes = sorted(labels_present(seg.array) & BY_CODE.keys())
     if not codes:
         return False
@@ -106,10 +109,9 @@ def _source(path: Path, step_mm: float) -> Any:
     standard is emptied; a missing thickness becomes the step between slices.
     """
     import highdicom
-    import pydicom
     from pydicom.valuerep import DA, TM
 
-    image = pydicom.dcmread(path, stop_before_pixels=True)
+    image = read_header(path)
     missing = [name for name in _REQUIRED if not image.get(name)]
     if missing:
         raise InputError(f"{path.name}: the series has no {', '.join(missing)}, which a DICOM-SEG must refer to")
@@ -118,7 +120,9 @@ def _source(path: Path, step_mm: float) -> Any:
             setattr(image, name, "")
     for name, stored in (("SOPClassUID", "MediaStorageSOPClassUID"), ("SOPInstanceUID", "MediaStorageSOPInstanceUID")):
         if not image.get(name):
-            setattr(image, name, image.file_meta[stored].value)
+            setattr(image, name, image.file_meta.get(stored, ""))
+    if not image.SOPInstanceUID:
+        raise InputError(f"{path.name}: the slice has no SOPInstanceUID, which a DICOM-SEG must refer to")
     parsers = {"PatientBirthDate": DA, "StudyDate": DA, "StudyTime": TM, "PatientSex": highdicom.PatientSexValues}
     for name, parse in parsers.items():
         try:

@@ -29,8 +29,8 @@ def build_lattice(evidence: Evidence, decode: Decode, view: View) -> Lattice:
     sigma[:, :2] *= 2  # C1 and C2 overlap: where one ends is a convention
     lasts = (np.arange(round(_LONGEST_MM / STEP_MM)) + 1) * STEP_MM
     z = (lasts - mean[..., None]) / sigma[..., None]
-    # a vertebra that is too short costs linearly beyond 2.5 sigma, since a compression fracture is rare, not impossible;
-    # one that is too long does not, since nothing makes one vertebra of two bodies
+    # what is too short costs linearly beyond 2.5 sigma: a compression fracture is rare, not impossible; what is too
+    # long does not: nothing makes one vertebra of two bodies
     price = np.where(z > -2.5, 0.5 * z**2, 2.5 * np.abs(z) - 3.125)
     return Lattice(
         chain=_chain(decode, view),

@@ -1,22 +1,27 @@
-"""What a user points `siil predict` at: NIfTI files, folders of them, DICOM series as folder or zip.
+"""What a user points `siil predict` at: NIfTI, NRRD, MHA or MHD files, folders of them, DICOM series, zips.
 
-Finds the scans and reads them; never writes to their folders. siil.scan.volume and siil.scan.dicom hold the guards.
+Finds the scans; `siil.scan.reading` reads them and holds the guards. What an earlier `predict` wrote is no scan.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from siil.errors import InputError
+from siil.scan import reading
+from siil.scan.written import is_result
 
-_NIFTI = (".nii", ".nii.gz")
+log = logging.getLogger(__name__)
+_DCM2NIIX = re.compile(r"_(Eq|Tilt)_\d+$")
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One scan to segment. name: stem of its outputs. dicom: a series (folder or zip) and not a NIfTI file."""
+    """One scan to segment. name: stem of its outputs. dicom: a series (folder or zip) and not one file."""
 
     name: str
     path: Path
@@ -43,36 +48,40 @@ def find_scans(paths: Iterable[Path]) -> list[Scan]:
 
 def _scans(path: Path) -> list[Scan]:
     if path.is_dir():
-        images = sorted(item for item in path.iterdir() if item.is_file() and is_nifti(item))
-        inside = [item for item in images if not _is_result(item)]
-        if images and not inside:
-            raise InputError(f"{path}: expected scans, got nothing but results of an earlier predict; give their scans")
-        if inside:
-            return [Scan(_stem(item), item, dicom=False) for item in inside]
-        if not any(path.iterdir()):
-            raise InputError(f"{path}: the folder is empty; expected NIfTI files or a DICOM series")
-        return [Scan(_stem(path.resolve()), path, dicom=True)]
+        return _of_folder(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file or folder; expected a NIfTI file, a folder, or a DICOM series")
-    if path.suffix.lower() == ".zip":
-        return [Scan(_stem(path), path, dicom=True)]
-    return [Scan(_stem(path), path, dicom=False)]
+    return [_scan(path)]
 
 
-def is_nifti(path: Path) -> bool:
-    """By its name; hidden files are left out."""
-    return path.name.lower().endswith(_NIFTI) and not path.name.startswith(".")
+def _scan(path: Path) -> Scan:
+    name = path.resolve().name if path.is_dir() else path.name
+    return Scan(reading.stem(name), path, dicom=reading.is_series(path))
 
 
-def _is_result(path: Path) -> bool:
-    """Did an earlier `predict` write it? Then its _scan.json lies beside it."""
-    name = path.name
-    return name.endswith("_seg.nii.gz") and path.with_name(f"{name.removesuffix('_seg.nii.gz')}_scan.json").is_file()
+def _of_folder(folder: Path) -> list[Scan]:
+    """The files of a folder that are scans; else it is a DICOM series, beside which results may lie."""
+    there = [item for item in folder.rglob("*") if item.is_file() and not item.name.startswith((".tmp-", "._", ".DS"))]
+    here = [item for item in there if item.parent == folder]
+    images = reading.scan_files(here)
+    if images:
+        _say_of_dcm2niix(images)
+        dicom = sum(reading.is_dicom_file(item) for item in here if not is_result(item, here))
+        if dicom:
+            log.warning("%s: its %d DICOM files are left out beside %s", folder, dicom, images[0].name)
+        return [_scan(item) for item in images]
+    if not there:
+        raise InputError(f"{folder}: the folder is empty; expected NIfTI files or a DICOM series")
+    found = set(there)
+    if all(is_result(item, found) for item in there):
+        raise InputError(f"{folder}: expected scans, got nothing but results of an earlier predict; give their scans")
+    return [_scan(folder)]
 
 
-def _stem(path: Path) -> str:
-    name = path.name
-    for suffix in (".nii.gz", ".nii", ".zip"):
-        if name.lower().endswith(suffix):
-            return name[: -len(suffix)]
-    return name
+def _say_of_dcm2niix(images: Sequence[Path]) -> None:
+    """Where dcm2niix wrote NAME_Eq_1 or NAME_Tilt_1, NAME itself has the wrong geometry."""
+    stems = {reading.stem(item.name): item for item in images}
+    for name, item in stems.items():
+        plain = _DCM2NIIX.sub("", name)
+        if plain != name and plain in stems:
+            log.warning("%s: dcm2niix wrote %s beside it; its own geometry is wrong", stems[plain], item.name)

@@ -20,6 +20,7 @@ from siil.datasets.folds import read_list
 from siil.errors import InputError
 from siil.run import files
 from siil.run.provenance import run_path
+from siil.run.tsv import read_table
 from siil.scan import volume
 from siil.scan.labels import labels_present
 
@@ -139,7 +140,7 @@ def levels_behind(results: Path, *, metric: str, model: str, space: str) -> list
     Empty where the metric is none of single vertebrae. Raises InputError as `rows_behind`.
     """
     table = results / "aggregate" / "vertebrae.tsv"
-    if table.is_file() and metric not in pd.read_csv(table, sep="\t", nrows=0).columns:
+    if table.is_file() and metric not in read_table(table).columns:
         return []
     frame = _chosen(table, metric=metric, model=model, space=space, label="")
     known = frame.dropna(subset=[metric]).groupby("label", sort=True)[metric]
@@ -149,7 +150,7 @@ def levels_behind(results: Path, *, metric: str, model: str, space: str) -> list
 def _chosen(table: Path, *, metric: str, model: str, space: str, label: str) -> pd.DataFrame:
     if not table.is_file():
         raise InputError(f"{table}: not there; run the workflow up to aggregate first, or name the --experiment")
-    frame = pd.read_csv(table, sep="\t", dtype={"case": str, "model": str})
+    frame = read_table(table)
     numbers = [name for name in frame.select_dtypes("number").columns if name not in ("repeat", "fold")]
     if metric not in numbers:
         raise InputError(f"{table}: no numbers {metric}; it has {', '.join(numbers)}")

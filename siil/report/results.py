@@ -17,6 +17,7 @@ from siil.anatomy import codes_to_indices, without_unlabelled
 from siil.config.schema.report import Report
 from siil.errors import DatasetError
 from siil.metrics import pool
+from siil.run.tsv import read_table
 from siil.scan.volume import Volume, read_volume
 
 FLAGS = ("truth", "predicted", "complete", "hit_verse", "hit_strict", "all_right", "flagged")
@@ -148,14 +149,10 @@ def read_results(
 
 
 def _table(path: Path) -> pd.DataFrame:
-    texts = dict.fromkeys(("case", "model", "label", "nearest_label"), str)
-    frame = pd.read_csv(_there(path, "aggregate"), sep="\t", dtype=texts)
+    frame = read_table(_there(path, "aggregate"))
     for name in FLAGS:
         if name in frame:
             frame[name] = frame[name].map(_flag).astype("boolean")
-    for name in ("label", "nearest_label"):
-        if name in frame:
-            frame[name] = frame[name].fillna("")
     return frame
 
 

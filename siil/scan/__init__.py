@@ -1,6 +1,7 @@
 """A scan as it comes and goes: everything about one volume that knows neither its dataset nor its labels' meaning.
 
-Lives here: files (volume, nifti, dicom, archive), what can be wrong with one (defects), grid and labels, the way to
+Lives here: files (reading tells them apart: volume, nifti with nifti_header, itk_files, dicom/, archive; written
+tells our own results), what can be wrong with one (defects), grid and labels, the way to
 the working grid (preprocess, geometry, oblique, resample) and back (undo).
 Comes in: phantom, datasets, metrics, inference, training, report and stages. Goes out: to config's schema and run.
 """

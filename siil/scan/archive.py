@@ -24,26 +24,41 @@ def unpack(packed: Path, place: Path) -> None:
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         with zipfile.ZipFile(packed) as archive:
-            for member in archive.infolist():
+            members = [member for member in archive.infolist() if not _is_nothing(member)]
+            for member in members:
                 check_member(member, packed)
             broken = archive.testzip()
             if broken:
-                raise InputError(f"{packed}: member {broken} is damaged; download or copy the archive again")
+                raise InputError(f"{packed}: member {broken!r} is damaged; download or copy the archive again")
             temporary.mkdir(parents=True)
-            archive.extractall(temporary)
+            archive.extractall(temporary, members)
         temporary.replace(place)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise InputError(f"{packed}: expected a zip archive, got {error}; download or copy it again") from None
     except OSError as error:
-        raise InputError(f"{place}: cannot unpack {packed.name} ({error.strerror}); free some disk space") from None
+        raise InputError(f"{packed}: cannot be unpacked to {place} ({error.strerror}); free some disk space") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def names(packed: Path) -> list[PurePosixPath]:
+    """Names of the files in an archive; none where it is no zip, which `unpack` then says."""
+    try:
+        with zipfile.ZipFile(packed) as archive:
+            return [PurePosixPath(name.replace("\\", "/")) for name in archive.namelist() if not name.endswith("/")]
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError):
+        return []
+
+
+def _is_nothing(member: zipfile.ZipInfo) -> bool:
+    """An entry of the archive's own root (`./`, `/` or no name), as some packers write: there is nothing to unpack."""
+    return not [part for part in member.filename.replace("\\", "/").split("/") if part not in ("", ".")]
 
 
 def check_member(member: zipfile.ZipInfo, packed: Path) -> None:
     """Raise InputError for a member that is a link or whose name leads out of the folder."""
     name = PurePosixPath(member.filename.replace("\\", "/"))
-    if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
-        raise InputError(f"{packed}: member {member.filename} leads out of the folder; do not trust this archive")
+    if not name.parts or name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
+        raise InputError(f"{packed}: member {member.filename!r} leads out of the folder; do not trust this archive")
     if stat.S_ISLNK(member.external_attr >> 16):
-        raise InputError(f"{packed}: member {member.filename} is a link; do not trust this archive")
+        raise InputError(f"{packed}: member {member.filename!r} is a link; do not trust this archive")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from siil.errors import DatasetError
-from siil.scan.grid import Grid
+from siil.scan.grid import Forms, Grid
 
 ALIGNED = 1e-3
 """Cosines within this of 0 or 1 count as along the patient's axes (0.25 mm at the edge of a 500 mm scan)."""
@@ -69,9 +69,12 @@ def _three(values: Any) -> tuple[int, int, int]:
 def _grid(values: Mapping[str, Any]) -> Grid:
     sz, sy, sx = values["spacing_mm"]
     x, y, z = values["origin_mm"]
-    stored = values["stored"]
-    direction = tuple(values["direction"])
-    return Grid(_three(values["shape"]), (sz, sy, sx), (x, y, z), direction, None if stored is None else tuple(stored))
+    forms = None if values["forms"] is None else Forms(**{k: _frozen(v) for k, v in values["forms"].items()})
+    return Grid(_three(values["shape"]), (sz, sy, sx), (x, y, z), tuple(values["direction"]), forms)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ direction: X grows to the patient's left, Y to the back, Z to the head. Files ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,19 +20,37 @@ TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True, slots=True)
+class Forms:
+    """All that places the voxels in a NIfTI header, as stored: both matrices with their codes.
+
+    Readers disagree on which of the two they take (ITK often the qform, nibabel always the sform), so a file on a
+    scan's grid carries both as the scan does: whatever a reader takes, it lays the two on each other.
+
+    codes: qform_code, sform_code. units: xyzt_units. pixdim: qfac and the spacings. qform: quatern_b, c, d, qoffset_x,
+    y, z. sform: srow_x, y, z.
+    """
+
+    codes: tuple[int, int]
+    units: int
+    pixdim: tuple[float, ...]
+    qform: tuple[float, ...]
+    sform: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Grid:
     """Where the voxels of an array lie.
 
     shape: (Z, Y, X) voxels. spacing_mm: (Z, Y, X). origin_mm: (x, y, z) of voxel (0, 0, 0) in LPS.
     direction: ITK's 3 x 3 cosines, row by row; its columns are the directions of the x, y and z axes.
-    stored: the 4 x 4 matrix of the file, row by row, where its cosines had to be mended; written back as it came.
+    forms: the header of the NIfTI file that the grid came from, which files on this grid carry; no part of equality.
     """
 
     shape: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
     origin_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
-    stored: tuple[float, ...] | None = None
+    forms: Forms | None = field(default=None, compare=False)
 
     @property
     def matrix(self) -> np.ndarray:
@@ -41,11 +59,6 @@ class Grid:
         matrix[:3, :3] = np.reshape(self.direction, (3, 3)) * np.array(self.spacing_mm[::-1])
         matrix[:3, 3] = self.origin_mm
         return matrix
-
-    @property
-    def header(self) -> np.ndarray:
-        """4 x 4, as `matrix`, for the header of a file on this grid: the one that the scan came with."""
-        return self.matrix if self.stored is None else np.reshape(self.stored, (4, 4))
 
     @property
     def orientation(self) -> str:

@@ -1,14 +1,12 @@
-"""Volumes from NIfTI files and back: the one module that turns files into HU, labels and millimetres.
+"""Volumes from files and back: the one module that turns files into HU, labels and millimetres.
 
 Arrays are (Z, Y, X) on grids in LPS (see grid.py, whose names are offered here too). NIfTI is read with nibabel:
-ITK refuses headers that the public sets contain. What is wrong with a file is decided in `siil.scan.defects`.
+ITK refuses headers that the public sets contain. NRRD, MHA and MHD are read by SimpleITK (itk_files.py). What is wrong
+with a file is decided in `siil.scan.defects`.
 """
 
 from __future__ import annotations
 
-import gzip
-import logging
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from siil.run import files
-from siil.scan import defects
+from siil.scan import defects, itk_files
 from siil.scan.grid import TO_LPS, Grid, Volume, from_sitk, match_mask, to_sitk
 from siil.scan.nifti import nib
+from siil.scan.nifti_header import DAMAGE, check_whole, grid_of, open_image, put_forms, reason
 
 __all__ = [
     "Grid",
@@ -33,13 +32,10 @@ __all__ = [
     "write_volume",
 ]
 
-logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # what is wrong is said by siil.scan.defects, once
-_DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, OSError, ValueError)
-
 
 def read_grid(path: Path) -> Grid:
-    """The grid of a NIfTI file from its header alone. Raises InputError as `read_image` does."""
-    return _grid(_open(path), path)[0]
+    """The grid of a file from its header alone. Raises InputError as `read_image` does."""
+    return (itk_files.read_grid(path) if itk_files.is_itk(path) else grid_of(open_image(path), path))[0]
 
 
 def read_volume(path: Path, *, foreign: bool = False) -> Volume:
@@ -47,29 +43,36 @@ def read_volume(path: Path, *, foreign: bool = False) -> Volume:
 
     foreign: not written here, so that the end of a compressed file is checked too, as `read_image` does.
     """
-    image = _open(path)
-    grid, notes = _grid(image, path)
+    image = open_image(path)
+    grid, notes = grid_of(image, path)
     if foreign:
-        _check_whole(path)
+        check_whole(path)
     try:
         array = np.asanyarray(image.dataobj).reshape(grid.shape[::-1]).T
-    except _DAMAGE as error:
-        raise defects.refusal("damaged", path, _reason(error)) from None
+    except DAMAGE as error:
+        raise defects.refusal("damaged", path, reason(error)) from None
     return Volume(array, grid, tuple(notes))
 
 
 def read_image(path: Path) -> Volume:
-    """Read a CT as int16 HU.
+    """Read a CT (NIfTI, NRRD, MHA or MHD) as int16 HU.
 
     Raises:
-        InputError: the file is missing, damaged, no NIfTI, not 3D, sheared, not finite, constant, or not in HU.
+        InputError: the file is missing, damaged, of another format, not 3D, sheared, not finite, constant, or not in
+            HU.
     """
-    image = _open(path)
-    grid, notes = _grid(image, path)
-    _check_whole(path)
+    if itk_files.is_itk(path):
+        grid, notes = itk_files.read_grid(path)
+        stored = itk_files.read_voxels(path)
+        blocks = _slabs(stored)
+    else:
+        image = open_image(path)
+        grid, notes = grid_of(image, path)
+        check_whole(path)
+        blocks = _blocks(image, path, grid)
     array = _room(grid, np.int16, path)
     clipped = False
-    for rows, block in _blocks(image, path, grid):
+    for rows, block in blocks:
         if block.dtype.kind == "f":
             if not np.isfinite(block).all():
                 raise defects.refusal("non_finite", path, "NaN or infinite voxels")
@@ -94,9 +97,9 @@ def read_mask(path: Path) -> Volume:
     Raises:
         InputError: as `read_image`, or fractions, or labels outside the table. A mask without vertebrae is no error.
     """
-    image = _open(path)
-    grid, notes = _grid(image, path)
-    _check_whole(path)
+    image = open_image(path)
+    grid, notes = grid_of(image, path)
+    check_whole(path)
     array = _room(grid, np.uint8, path)
     for rows, block in _blocks(image, path, grid):
         if block.dtype.kind == "f":
@@ -114,7 +117,11 @@ def read_mask(path: Path) -> Volume:
 
 
 def write_volume(path: Path, volume: Volume) -> None:
-    """Write a volume as NIfTI, atomically; the same volume gives the same bytes. 64-bit integers become 32-bit."""
+    """Write a volume as NIfTI, atomically; the same volume gives the same bytes. 64-bit integers become 32-bit.
+
+    On the grid of a NIfTI file the header has both of its matrices and codes, so that every reader lays the two on each
+    other.
+    """
     array = volume.array
     if array.dtype == bool:
         array = array.astype(np.uint8)
@@ -122,37 +129,17 @@ def write_volume(path: Path, volume: Volume) -> None:
         array = array.astype(np.int32)
     elif array.dtype == np.float16:
         array = array.astype(np.float32)
-    affine = TO_LPS @ volume.grid.header
-    image = nib.Nifti1Image(array.T, affine)
-    image.set_qform(affine, code=1)
-    image.set_sform(affine, code=1)
-    image.header.set_xyzt_units("mm")
+    if volume.grid.forms is None:
+        affine = TO_LPS @ volume.grid.matrix
+        image = nib.Nifti1Image(array.T, affine)
+        image.set_qform(affine, code=1)
+        image.set_sform(affine, code=1)
+        image.header.set_xyzt_units("mm")
+    else:
+        image = nib.Nifti1Image(array.T, None)
+        put_forms(image.header, volume.grid.forms)
     with files.atomic(path) as temporary:
         nib.save(image, temporary)
-
-
-def _open(path: Path) -> Any:
-    path = Path(path)
-    if not path.is_file():
-        raise defects.refusal("missing", path, "a folder" if path.is_dir() else "nothing")
-    if path.stat().st_size == 0:
-        raise defects.refusal("empty", path, "0 bytes")
-    if not path.name.lower().endswith((".nii", ".nii.gz")):
-        raise defects.refusal("not_nifti", path, f"a file named {path.suffix or 'without suffix'}")
-    try:
-        with nib.openers.ImageOpener(str(path)) as stream:
-            start = stream.read(540)
-        image = nib.load(path, mmap=False, keep_file_open=True)
-    except nib.filebasedimages.ImageFileError:
-        raise defects.refusal("not_nifti", path, "something else") from None
-    except (*_DAMAGE, nib.spatialimages.HeaderDataError) as error:
-        raise defects.refusal("damaged", path, _reason(error)) from None
-    if not isinstance(image, nib.Nifti1Image):  # Nifti2Image is a subclass
-        raise defects.refusal("not_nifti", path, type(image).__name__)
-    if image.get_data_dtype().kind not in "iufb":
-        raise defects.refusal("colours", path, image.header.get_value_label("datatype"))
-    _check_zooms(start, image, path)
-    return image
 
 
 def _room(grid: Grid, kind: type, path: Path) -> np.ndarray:
@@ -163,56 +150,12 @@ def _room(grid: Grid, kind: type, path: Path) -> np.ndarray:
         raise defects.refusal("too_large", path, f"{x}x{y}x{z} voxels, more than memory holds") from None
 
 
-def _check_whole(path: Path) -> None:
-    """nibabel stops at the last voxel: only at the end of the stream does gzip compare its checksum."""
-    if not Path(path).name.lower().endswith(".gz"):
-        return
-    try:
-        with gzip.open(path) as stream:
-            while stream.read(1 << 24):
-                pass
-    except _DAMAGE as error:
-        raise defects.refusal("damaged", path, _reason(error)) from None
-
-
-def _check_zooms(start: bytes, image: Any, path: Path) -> None:
-    """nibabel mends zero and negative spacings in silence; the header as stored says what came."""
-    kind = type(image.header)
-    raw = kind(start[: kind.template_dtype.itemsize], check=False)
-    zooms = raw["pixdim"][1 : 1 + min(3, int(raw["dim"][0]))]
-    if not (zooms > 0).all():
-        raise defects.refusal("spacing", path, " x ".join(f"{value:.4g}" for value in zooms) + " mm")
-
-
-def _grid(image: Any, path: Path) -> tuple[Grid, list[str]]:
-    shape, notes = image.shape, []
-    if len(shape) > 3 and all(length == 1 for length in shape[3:]):
-        notes.append(defects.note("one_volume", f"{len(shape)} dimensions"))
-        shape = shape[:3]
-    if len(shape) != 3 or min(shape) < 2:
-        raise defects.refusal("dimensions", path, "x".join(str(length) for length in image.shape))
-    sform, qform = int(image.header["sform_code"]), int(image.header["qform_code"])
-    if not sform and not qform:
-        raise defects.refusal("no_orientation", path, "codes 0 and 0")
-    spacing, cosines, repaired = defects.orthonormal(TO_LPS @ image.affine, path)
-    notes += repaired
-    ox, oy, oz = (TO_LPS @ image.affine)[:3, 3].tolist()
-    x, y, z = (int(length) for length in shape)
-    sx, sy, sz = spacing.tolist()
-    stored = tuple((TO_LPS @ image.affine).ravel().tolist()) if repaired else None
-    grid = Grid((z, y, x), (sz, sy, sx), (ox, oy, oz), tuple(cosines.ravel().tolist()), stored)
-    if sform and qform:
-        notes += _two_forms(image, grid)
-    return grid, notes
-
-
-def _two_forms(image: Any, grid: Grid) -> list[str]:
-    far = np.array([*grid.shape[::-1], 1.0])
-    try:
-        apart = float(np.abs(image.header.get_qform() @ far - image.affine @ far).max())
-    except (ValueError, nib.spatialimages.HeaderDataError):
-        apart = np.inf
-    return [defects.note("two_forms", f"corners {apart:.1f} mm apart")] if apart > 0.1 else []
+def _slabs(array: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """As `_blocks`, of voxels that are there already."""
+    step = max(1, 4_000_000 // (array.shape[1] * array.shape[2]))
+    for start in range(0, array.shape[0], step):
+        rows = slice(start, min(start + step, array.shape[0]))
+        yield rows, array[rows]
 
 
 def _blocks(image: Any, path: Path, grid: Grid) -> Iterator[tuple[slice, np.ndarray]]:
@@ -234,9 +177,5 @@ def _blocks(image: Any, path: Path, grid: Grid) -> Iterator[tuple[slice, np.ndar
             else:
                 block = raw[:, :, rows] * np.float32(slope) + np.float32(inter)
             yield rows, block.T
-    except _DAMAGE as error:
-        raise defects.refusal("damaged", path, _reason(error)) from None
-
-
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+    except DAMAGE as error:
+        raise defects.refusal("damaged", path, reason(error)) from None

@@ -11,7 +11,6 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,33 +30,12 @@ if TYPE_CHECKING:
     from siil.inference.scans import Scan
     from siil.model.network import Network
     from siil.model.weights import Weights
-    from siil.scan.grid import Volume
+    from siil.report.adapted import Reading
 
 log = logging.getLogger(__name__)
 SECTIONS = (*BY_NAME["train"].sections, "adapt", "dataset.preprocess", "dataset.pap", "inference")
 SOURCE = "scans"
 """What `train.shares` calls the scans without labels."""
-COLUMNS = (
-    "scan",
-    "round",
-    "enumeration",
-    "uncertain",
-    "agreement",
-    "named",
-    "unnamed",
-    "ignored",
-    "reason",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How a scan was read with the weights of one round, and what of it may teach: shares of its spine voxels."""
-
-    scan: str
-    labels: np.ndarray
-    trusted: np.ndarray
-    facts: Mapping[str, object]
 
 
 def adapt(
@@ -79,6 +57,7 @@ def adapt(
     from siil.datasets.levels import read_levels
     from siil.inference.scans import find_scans
     from siil.model.weights import weights_path
+    from siil.report.adapted import draw, row, table
 
     found = find_scans(scans)
     known = read_levels(levels) if levels else {}
@@ -95,22 +74,22 @@ def adapt(
         before: dict[str, np.ndarray] = {}
         for number in range(config.adapt.rounds + 1):
             readings = _read_all(images, chosen, known, config=config, device=device)
-            rows += [_row(reading, number, before.get(reading.scan)) for reading in readings]
+            rows += [row(reading, number, before.get(reading.scan)) for reading in readings]
             before = {reading.scan: reading.labels for reading in readings}
-            files.write_text(output / "scans.tsv", _table(rows))
+            files.write_text(output / "scans.tsv", table(rows))
             if number < config.adapt.rounds:
                 chosen = _train(readings, images, chosen, config=config, data=data, folder=work / f"round{number + 1}")
         with files.atomic(output / "weights.safetensors") as temporary:
             shutil.copyfile(chosen, temporary)
-        _draw(readings, images, output)
+        draw(readings, images, output)
         entry["scans"] = [scan.name for scan in found]
     log.info("weights: %s. %s", output / "weights.safetensors", provenance.RESEARCH_USE)
 
 
 def _prepare(scan: Scan, work: Path, config: Config) -> Path:
     """The scan on the working grid, as a file below `work`."""
-    from siil.scan.dicom import read_scan
     from siil.scan.preprocess import preprocess
+    from siil.scan.reading import read_scan
     from siil.scan.volume import write_volume
 
     path = work / "img" / f"{scan.name}.nii.gz"
@@ -148,6 +127,7 @@ def _read(
     from siil.inference.predict_case import predict_case
     from siil.inference.results import Request, settle
     from siil.inference.trust import trusted_labels
+    from siil.report.adapted import Reading
     from siil.scan.geometry import Geometry
     from siil.scan.volume import read_volume
 
@@ -225,45 +205,3 @@ def _write_case(reading: Reading, image: Path, folder: Path, config: Config) -> 
     write_volume(folder / "msk" / name, Volume(indices_to_codes(reading.trusted), grid))
     pap = processed_probability_map(reading.trusted, settings=config.dataset.pap, spacing_mm=grid.spacing_mm[0])
     write_volume(folder / "pap" / name, Volume(pap, grid))
-
-
-def _row(reading: Reading, number: int, before: np.ndarray | None) -> dict[str, object]:
-    """A row of scans.tsv. agreement: share of the spine voxels of this or the last reading that have the same name."""
-    from siil.anatomy import UNLABELLED, UNNAMED
-
-    spine = np.count_nonzero(reading.labels) or 1
-    kept = reading.trusted[reading.labels > 0]
-    either = (reading.labels > 0) | (before > 0) if before is not None else None
-    same = None if either is None or before is None else (reading.labels == before)[either]
-    return {
-        "scan": reading.scan,
-        "round": number,
-        "agreement": "" if same is None else f"{same.mean() if same.size else 1:.3f}",
-        "named": f"{np.count_nonzero(kept < UNNAMED) / spine:.3f}",
-        "unnamed": f"{np.count_nonzero(kept == UNNAMED) / spine:.3f}",
-        "ignored": f"{np.count_nonzero(kept == UNLABELLED) / spine:.3f}",
-        **reading.facts,
-    }
-
-
-def _table(rows: Sequence[Mapping[str, object]]) -> str:
-    lines = ["\t".join(COLUMNS), *("\t".join(str(row[name]) for name in COLUMNS) for row in rows)]
-    return "\n".join(lines) + "\n"
-
-
-def _draw(readings: Sequence[Reading], images: Mapping[str, Path], output: Path) -> None:
-    """scans.png: a sagittal plane of each scan, with the names that it has now."""
-    from siil.report.overlays import Picture, worst_cases
-    from siil.report.results import Scan as Shown
-    from siil.report.style import save
-    from siil.scan.volume import read_volume
-
-    pictures = []
-    for reading in readings:
-        image: Volume = read_volume(images[reading.scan])
-        shown = Shown(
-            reading.scan, image.array, np.zeros_like(reading.labels), reading.labels, image.grid.spacing_mm[0]
-        )
-        flag = "uncertain" if reading.facts["uncertain"] else "sure"
-        pictures.append(Picture(shown, f"{reading.scan}\n{reading.facts['enumeration']}, {flag}"))
-    save(worst_cases(pictures), output, "scans")

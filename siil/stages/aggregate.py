@@ -21,6 +21,7 @@ from siil.errors import DatasetError
 from siil.metrics import pool, rows
 from siil.metrics.catalogue import metrics_of
 from siil.run import files, provenance
+from siil.run.tsv import read_table
 
 
 def aggregate(
@@ -72,7 +73,7 @@ def _tested(config: Config, results: Path, data: Path) -> Iterator[tuple[str, in
 def _rows(path: Path, run: str, fold: int, patient: str) -> dict[str, pd.DataFrame]:
     if not patient:
         raise DatasetError(f"{path}: the case is not in cases.tsv; run index and split again")
-    frame = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    frame = read_table(path, text=True)
     parts = rows.split(frame, where=str(path))
     for part in parts.values():
         _lead(part, run, fold)
@@ -92,7 +93,7 @@ def _history(results: Path, run: str, fold: int) -> pd.DataFrame:
     path = results / "train" / run / f"fold{fold}" / "history.tsv"
     if not path.is_file():
         raise DatasetError(f"{path}: expected the history of a training, got nothing; run train")
-    frame = pd.read_csv(path, sep="\t")
+    frame = read_table(path)
     _lead(frame, run, fold)
     return frame
 

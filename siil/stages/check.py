@@ -23,7 +23,7 @@ def check(
 ) -> None:
     """Read every scan and mask as the pipeline will, and list what is wrong: before GPU hours are spent.
 
-    Ends with exit code 2 when a scan would be refused. Nothing is written.
+    Ends with exit code 2 when a scan would be refused, and when none could be used. Nothing is written.
     """
     found = checking.find(paths)
     problems: list[checking.Problem] = []
@@ -42,3 +42,6 @@ def check(
     refused = sorted({problem.case for problem in problems if problem.action == "refuse"})
     if refused:
         raise DatasetError(f"{len(refused)} of {len(found)} scans cannot be used: {', '.join(refused[:8])}")
+    unused = [problem for problem in problems if problem.action in ("refuse", "skip")]
+    if found and len({problem.case for problem in unused}) >= len({scan.case for scan, _ in found}):
+        raise DatasetError(f"none of {len(found)} scans can be used; the first: {unused[0].case}: {unused[0].text}")

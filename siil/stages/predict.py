@@ -47,7 +47,7 @@ class Setup:
 def predict(
     *,
     config: Config,
-    scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, folder, DICOM series or zip")],
+    scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, NRRD, MHA, folder, DICOM series, zip")],
     output: Annotated[Path, typer.Option(help="folder for the results; several scans get a folder each")],
     weights: Annotated[Path | None, typer.Option(help="file, or name (phantom); else $SIIL_WEIGHTS")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
@@ -58,7 +58,8 @@ def predict(
 ) -> None:
     """Label and segment the vertebrae in CT scans. Research use only, not a medical device.
 
-    SCAN is a NIfTI file, a folder of NIfTI files, or a DICOM series as folder or zip. Per scan, in its own geometry:
+    SCAN is a NIfTI, NRRD, MHA or MHD file, a folder of them, or a DICOM series as folder or zip. Per scan, in its own
+    geometry:
     _seg.nii.gz (VerSe codes), _ctd.json (centres of the bodies), _vertebrae.tsv, _scan.json, _preview.png,
     _viewer.html (opens offline), for DICOM also _seg.dcm, and run.json. The input is never changed.
     Ends with a line per scan on standard output: which vertebrae, how many, how sure; several scans with a table too.
@@ -167,15 +168,15 @@ def _make(scan: Scan, made: Path, folder: Path, setup: Setup, entry: dict[str, A
     from siil.inference.predict_case import predict_case
     from siil.report.pictures import Views, write_pictures
     from siil.run.progress import Laps
-    from siil.scan import volume
-    from siil.scan.dicom import read_scan
     from siil.scan.preprocess import check_size, preprocess
+    from siil.scan.reading import read_grid, read_scan
 
     laps = Laps()
     trained = {"spacing_mm": setup.about.spacing_mm, "window_hu": setup.about.window_hu}
     settings = setup.config.dataset.preprocess.model_copy(update=trained)
-    if not scan.dicom:  # by the header, before any voxel is read
-        check_size(volume.read_grid(scan.path), settings=settings, name=str(scan.path))
+    grid = read_grid(scan.path)
+    if grid:  # by the header, before any voxel is read
+        check_size(grid, settings=settings, name=str(scan.path))
     source = read_scan(scan.path)
     laps.end("read")
     ready = preprocess(source, None, settings=settings, name=str(scan.path))

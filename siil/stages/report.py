@@ -64,10 +64,9 @@ def report(
 
 
 def _table(path: Path) -> TableBlock:
-    import pandas as pd
-
     from siil.report.content import table_block
+    from siil.run.tsv import read_table
 
     notes = path.with_suffix(".md")
     markdown = notes.read_text(encoding="utf-8") if notes.is_file() else ""
-    return table_block(path.stem, pd.read_csv(path, dtype=str, keep_default_na=False), markdown=markdown)
+    return table_block(path.stem, read_table(path, text=True), markdown=markdown)

@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 import typer
 
-from siil.anatomy import UNLABELLED
+from siil.anatomy import BY_CODE, UNLABELLED
 from siil.config import Config
 from siil.config.schema.dataset import Annotation
 from siil.datasets import labelmaps
 from siil.datasets.annotation import mark_unlabelled
+from siil.datasets.codes import CODES, fitting, table
 from siil.errors import ConfigError, DatasetError
 from siil.metrics import rows
 from siil.metrics.annotation import judged
@@ -27,11 +28,14 @@ from siil.report import tables
 from siil.report.formats import FORMATS, to_markdown
 from siil.run import files, provenance
 from siil.run.progress import track
+from siil.run.tsv import read_table
 from siil.scan import volume
 from siil.scan.grid import Volume
 
 log = logging.getLogger(__name__)
 SECTIONS = ("evaluate", "report")
+_BETTER, _FITS = 0.1, 0.5
+"""Other codes are said to fit that name so much more of the mask's voxels rightly, and at least so much."""
 
 
 def score(
@@ -41,7 +45,7 @@ def score(
     gt: Annotated[Path, typer.Option(help="folder of true masks in VerSe codes (VerSe, CTSpine1K, or msk/)")],
     codes: Annotated[
         list[str],
-        typer.Option(help=f"{', '.join(labelmaps.CODES)}, or a dataset.json: once, or for each --pred"),
+        typer.Option(help=f"{', '.join(CODES)}, or a dataset.json: once, or for each --pred"),
     ],
     name: Annotated[list[str], typer.Option(help="how a tool is called in the tables, for each --pred")] = [],  # noqa: B006
     annotation: Annotated[Annotation, typer.Option(help="of --gt: are cut vertebrae labelled?")] = "all",
@@ -65,23 +69,23 @@ def score(
     with provenance.record(output / "run.json", stage="score", config=used, inputs=inputs) as entry:
         parts = []
         for case, paths in track(truths.items(), description="score", total=len(truths)):
-            truth = labelmaps.read(paths, labelmaps.table("verse") | {UNLABELLED: UNLABELLED})
+            truth = labelmaps.read(paths, table("verse") | {UNLABELLED: UNLABELLED})
             if config.evaluate.beyond_annotation == "ignore":
                 truth = mark_unlabelled(truth, annotation=annotation)
-            for tool, (_, table) in tools.items():
-                parts.append(_score(case, truth, tool, maps[tool].get(case), table, config))
+            for tool, (_, named) in tools.items():
+                parts.append(_score(case, truth, tool, maps[tool].get(case), named, config))
         scored = pd.concat(parts, ignore_index=True)
         if not (scored["scope"] == "vertebra").any():
             raise DatasetError(f"{gt}: expected vertebrae, got none in any mask or map; check the folders")
-        frame = pd.read_csv(io.StringIO(rows.to_text(scored)), sep="\t", dtype=str, keep_default_na=False)
+        frame = read_table(io.StringIO(rows.to_text(scored)), text=True)
         split = rows.split(frame.drop(columns=["repeat", "fold"]), where=str(output))
         frames = {scope: part.assign(repeat=0, fold=0) for scope, part in split.items()}
         _write(frames["vertebra"], frames["scan"], output, config)
         entry["tools"] = {tool: str(folder) for tool, (folder, _) in tools.items()}
 
 
-def _tools(pred: list[Path], codes: list[str], names: list[str]) -> dict[str, tuple[Path, dict[int, int]]]:
-    """Name of a tool -> its folder and its table of labels."""
+def _tools(pred: list[Path], codes: list[str], names: list[str]) -> dict[str, tuple[Path, str]]:
+    """Name of a tool -> its folder and its codes."""
     if len(codes) not in (1, len(pred)):
         raise ConfigError(f"--codes: expected one for all or one for each of {len(pred)} --pred, got {len(codes)}")
     if names and len(names) != len(pred):
@@ -90,7 +94,9 @@ def _tools(pred: list[Path], codes: list[str], names: list[str]) -> dict[str, tu
     if len(set(called)) < len(called):
         raise ConfigError(f"--name: expected names that differ, got {', '.join(called)}; give one for each --pred")
     each = codes * len(pred) if len(codes) == 1 else codes
-    return {n: (folder, labelmaps.table(c)) for n, folder, c in zip(called, pred, each, strict=True)}
+    for one in each:
+        table(one)  # refuses what is no table before anything is read
+    return dict(zip(called, zip(pred, each, strict=True), strict=True))
 
 
 def _say(tool: str, found: dict[str, tuple[Path, ...]], truths: dict[str, tuple[Path, ...]]) -> None:
@@ -109,15 +115,16 @@ def _say(tool: str, found: dict[str, tuple[Path, ...]], truths: dict[str, tuple[
 
 
 def _score(
-    case: str, truth: Volume, tool: str, paths: tuple[Path, ...] | None, table: dict[int, int], config: Config
+    case: str, truth: Volume, tool: str, paths: tuple[Path, ...] | None, named: str, config: Config
 ) -> pd.DataFrame:
     if paths is None:
         found = np.zeros_like(truth.array)
     else:
-        mended = volume.match_mask(truth.grid, labelmaps.read(paths, table), paths[0])
+        mended = volume.match_mask(truth.grid, labelmaps.read(paths, table(named)), paths[0])
         for note in dict.fromkeys(mended.repairs):
             log.warning("%s, %s: %s", tool, paths[0], note)
         found = mended.array
+        _check_codes(paths, truth, found, named, tool)
     if config.evaluate.beyond_annotation == "ignore":
         found = judged(truth.array, found)
     frame = score_case(
@@ -132,6 +139,31 @@ def _score(
     return pd.concat([pd.DataFrame(lead, index=frame.index), frame], axis=1)
 
 
+def _check_codes(paths: tuple[Path, ...], truth: Volume, found: np.ndarray, named: str, tool: str) -> None:
+    """Refuse a map that other codes fit far better, or that names no vertebra where the mask has some.
+
+    A map without any label is one of a tool that found nothing: its vertebrae are missed, and that is said.
+    """
+    vertebrae = np.isin(truth.array, list(BY_CODE))
+    right = float(np.mean(found[vertebrae] == truth.array[vertebrae])) if vertebrae.any() else 1.0
+    if right > 1 - _BETTER:
+        return
+    none = not np.isin(found, list(BY_CODE)).any()
+    better = []
+    if not labelmaps.is_structure(paths[0]):
+        raw = volume.match_mask(truth.grid, labelmaps.read_labels(paths[0]), paths[0]).array
+        if not raw.any():
+            log.warning("%s, %s: holds no label, its vertebrae count as missed", tool, paths[0])
+            return
+        shares = fitting(raw, truth.array)
+        best = [name for name, share in shares.items() if share >= max(_FITS, right + _BETTER, *shares.values())]
+        better = [f"{name} ({100 * shares[name]:.0f} %)" for name in best]
+    if better or none:
+        what = "no vertebra" if none else f"{100 * right:.0f} % of their voxels"
+        advice = f"give --codes {' or '.join(better)}" if better else "name the tool that made it, or remove the map"
+        raise DatasetError(f"{paths[0]}: expected vertebrae of the mask by --codes {named}, got {what}; {advice}")
+
+
 def _write(vertebrae: pd.DataFrame, scans: pd.DataFrame, output: Path, config: Config) -> None:
     for name, frame in {"vertebrae": vertebrae, "scans": scans}.items():
         files.write_text(output / f"{name}.tsv", rows.to_text(frame.drop(columns="flagged", errors="ignore")))
@@ -141,7 +173,7 @@ def _write(vertebrae: pd.DataFrame, scans: pd.DataFrame, output: Path, config: C
         tables.per_vertebra(vertebrae, settings=config.report),
         tables.per_region(vertebrae, settings=config.report),
     ]
-    for table in made:
+    for one in made:
         for kind, write in FORMATS.items():
-            files.write_text(output / f"{table.name}.{kind}", write(table))
+            files.write_text(output / f"{one.name}.{kind}", write(one))
     typer.echo(to_markdown(made[0]))

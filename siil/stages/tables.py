@@ -13,8 +13,7 @@ from siil.errors import DatasetError
 from siil.report.formats import FORMATS
 from siil.report.tables import NAMES, make_tables
 from siil.run import files, provenance
-
-_TEXT = dict.fromkeys(("model", "case", "patient", "space", "scope", "label", "nearest_label"), str)
+from siil.run.tsv import read_table
 
 
 def tables(
@@ -44,7 +43,7 @@ def tables(
 
 
 def _read(path: Path) -> pd.DataFrame:
-    frame = pd.read_csv(path, sep="\t", dtype=_TEXT)
+    frame = read_table(path)
     if frame.empty:
         raise DatasetError(f"{path}: expected at least one row, got none; run aggregate for an experiment with cases")
     return frame

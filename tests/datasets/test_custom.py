@@ -69,6 +69,63 @@ def test_a_bids_tree_is_read_with_its_patients(tmp_path):
     assert scans["sub-a_dir-ax"].split == "training"
 
 
+@pytest.mark.parametrize(
+    ("image", "mask", "case"),
+    [
+        ("img/X_0000.nii.gz", "msk/X.nii.gz", "X"),
+        ("img/X.nii", "msk/X.nii.gz", "X"),
+        ("img/X.nii.gz", "msk/X.nii", "X"),
+        ("img/X_ct.nii.gz", "msk/X_seg.nii.gz", "X"),
+        ("img/X.nii.gz", "msk/X_mask.nii.gz", "X"),
+        ("imagesTr/X_0000.nii.gz", "labelsTr/X.nii.gz", "X"),
+        ("images/X.nii.gz", "labels/X_label.nii.gz", "X"),
+        ("X_ct.nii.gz", "X_seg.nii.gz", "X"),
+        ("X.nii.gz", "X_seg-vert_msk.nii.gz", "X"),
+        ("ct/X_ct.nii.gz", "truth/X_msk.nii.gz", "X"),
+        ("scans/X.nii.gz", "labels/X.nii.gz", "X"),
+        ("img/X.nii.gz", "truth/X.nii.gz", "X"),
+        ("sub-a/ct/sub-a_ct.nii.gz", "derivatives/sub-a/sub-a_mod-ct_seg-vert_msk.nii.gz", "sub-a"),
+    ],
+)
+def test_pairs_are_found_by_the_conventions_that_people_use(tmp_path, image, mask, case):
+    scans.write_pair(tmp_path / image, tmp_path / mask)
+    (scan,) = custom.find(manifest.tree(tmp_path))
+    assert (scan.case, scan.image, scan.mask) == (case, tmp_path / image, tmp_path / mask)
+
+
+def test_lists_may_name_the_channel_too(tmp_path):
+    scans.write_pair(tmp_path / "img/X_0000.nii.gz", tmp_path / "msk/X.nii.gz")
+    (tmp_path / "training.txt").write_text("X_0000.nii.gz\n")
+    assert found(tmp_path)["X"].split == "training"
+
+
+def test_where_no_name_fits_the_error_names_both_sides(folder):
+    for path in list((folder / "msk").iterdir()):
+        path.rename(path.with_name(f"other{path.name}"))
+    with pytest.raises(
+        DatasetError, match=r"images 1\.3\.6\.1\.0001\.nii\.gz, b\.nii\.gz, .*; masks other1.*otherb.*; give"
+    ):
+        found(folder)
+
+
+def test_single_files_without_their_other_half_are_said(folder, caplog):
+    (folder / "msk/c.nii.gz").rename(folder / "msk/d.nii.gz")
+    assert found(folder)["c"].mask is None
+    assert "masks without an image, left out: d.nii.gz; images without a mask: c.nii.gz" in caplog.text
+
+
+def test_two_files_of_one_case_are_refused(folder):
+    for name in ("d_ct", "d_0000"):
+        scans.write_pair(folder / f"img/{name}.nii.gz", None)
+    with pytest.raises(DatasetError, match=r"expected one of the images for d, got .*d_0000\.nii\.gz too"):
+        found(folder)
+    (folder / "img/d_ct.nii.gz").unlink()
+    for name in ("d_msk", "d_seg"):
+        scans.write_pair(folder / f"msk/{name}.nii.gz", None)
+    with pytest.raises(DatasetError, match=r"expected one of the masks for d"):
+        found(folder)
+
+
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(DatasetError, match=r"expected img/\*\.nii\.gz"):
         found(tmp_path)

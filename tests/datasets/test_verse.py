@@ -35,6 +35,20 @@ def test_both_names_of_the_centroid_file_are_found_and_sub_region_masks_are_not_
     assert scans["sub-verse012"].mask is None
 
 
+@pytest.mark.parametrize("infix", ["_mod-ct", "_ct"])
+def test_a_mask_whose_name_says_the_modality_is_found_and_the_plain_name_comes_first(tmp_path, infix):
+    trees.verse_scan(tmp_path, "sub-a_dir-ax")
+    derived = tmp_path / "derivatives/sub-a"
+    for path in list(derived.iterdir()):
+        path.rename(path.with_name(path.name.replace("_seg-", f"{infix}_seg-")))
+    scan = found(tmp_path)["sub-a_dir-ax"]
+    assert scan.mask == derived / f"sub-a_dir-ax{infix}_seg-vert_msk.nii.gz"
+    assert scan.centroids.name == f"sub-a_dir-ax{infix}_seg-subreg_ctd.json"
+    plain = derived / "sub-a_dir-ax_seg-vert_msk.nii.gz"
+    plain.write_bytes(b"x")
+    assert found(tmp_path)["sub-a_dir-ax"].mask == plain
+
+
 def test_the_three_forms_of_dir_are_part_of_the_case(tmp_path):
     scans = found(trees.verse20(tmp_path), "verse20")
     assert {case: (scan.patient, scan.split) for case, scan in scans.items()} == {

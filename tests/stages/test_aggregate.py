@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from siil import config as configuration
 from siil.config import partial
 from siil.datasets.cases import Case, write_cases
 from siil.errors import DatasetError
 from siil.metrics import rows
 from siil.metrics.case import score_case
+from siil.report import tables
 from siil.run import files
+from siil.run.tsv import read_table
 from siil.stages.aggregate import aggregate
 
 FOLDS = {0: ("a1", "a2"), 1: ("b",)}
@@ -35,16 +38,22 @@ def write_scores(path: Path, case: str, *, missed: bool, empty: bool = False) ->
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
+    return make_tree(tmp_path)
+
+
+def make_tree(tmp_path: Path, b: str = "b") -> Path:
+    """Two folds of a1, a2 (one patient) and `b`."""
     empty = dict.fromkeys(Case.__dataclass_fields__, "")
-    patients = {"a1": "a", "a2": "a", "b": "b"}
+    patients = {"a1": "a", "a2": "a", b: b}
+    folds = {0: ("a1", "a2"), 1: (b,)}
     write_cases(tmp_path / "data/cases.tsv", [Case(**empty | {"case": c, "patient": p}) for c, p in patients.items()])
-    for fold, cases in FOLDS.items():
+    for fold, cases in folds.items():
         files.write_text(tmp_path / f"data/folds/{fold}/testing.txt", "".join(f"{case}\n" for case in cases))
     for model in ("siil", "unet"):
-        for fold, cases in FOLDS.items():
+        for fold, cases in folds.items():
             for case in cases:
                 path = tmp_path / f"results/evaluate/{model}/fold{fold}/{case}.tsv"
-                write_scores(path, case, missed=model == "unet" and case == "b")
+                write_scores(path, case, missed=model == "unet" and case == b)
             history = f"epoch\tphase\ttotal\n1\ttrain\t{fold + 1}.5\n"
             files.write_text(tmp_path / f"results/train/{model}/fold{fold}/history.tsv", history)
     return tmp_path
@@ -91,6 +100,17 @@ def test_the_summary_averages_scans_and_metrics_json_holds_its_means(tree: Path)
     assert nested["unet"]["work"]["dice"] == pytest.approx(2.5 / 3, abs=1e-6)
     assert nested["siil"]["work"]["id_rate_verse"] == 1
     assert nested["siil"]["work"]["all_right"] == 1
+
+
+@pytest.mark.parametrize("name", ["NA", "None", "null", "nan", "001"])
+def test_a_patient_of_any_name_stays_that_patient_in_the_tables_and_the_paired_tests(tmp_path, name: str) -> None:
+    out = run(make_tree(tmp_path, name))
+    frame = read_table(out / "scans.tsv")
+    assert set(frame["case"]) == {"a1", "a2", name}
+    assert set(frame["patient"]) == {"a", name}
+    settings = configuration.resolve("demo", overrides={"report": {"bootstrap": 100}}).report
+    rows = [row for row in tables.paired(frame, settings=settings).rows if row[0] == "unet"]
+    assert {row[4] for row in rows} == {"2"}  # patients
 
 
 def repeat_all(tree: Path, *, missed: bool) -> None:

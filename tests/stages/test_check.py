@@ -40,6 +40,14 @@ def test_every_problem_is_a_row_and_a_fatal_one_ends_with_an_error(tmp_path, cap
     assert told == {"empty": "refuse", "grid": "refuse", "sacrum": "skip", "alone": "skip", "off": "say"}
 
 
+def test_where_no_scan_could_be_used_the_command_fails_with_a_reason(tmp_path, capsys):
+    for number in range(2):
+        pair(tmp_path, str(number), number, codes=(26,))
+    with pytest.raises(DatasetError, match=r"none of 2 scans can be used; the first: 0: no_vertebra: expected"):
+        check(config=CONFIG, paths=[tmp_path / "mine"])
+    assert "2 scans: 2 to skip" in capsys.readouterr().out
+
+
 def test_trees_of_releases_and_single_files_are_checked(tmp_path, capsys):
     trees.verse20(tmp_path / "v")
     trees.ctspine1k(tmp_path / "c")

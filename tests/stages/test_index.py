@@ -64,6 +64,14 @@ def test_verse19_with_its_quirks(tmp_path, caplog):
     assert len(record["skipped"]) == 1
 
 
+def test_where_no_case_is_left_the_error_has_the_first_reason(tmp_path):
+    trees.verse_scan(tmp_path / "tree/dataset-verse19training", "sub-verse012", mask=False)
+    full = data.dataset(sources={"verse19": data.source(tmp_path / "tree")}, accept_licence=True)
+    with pytest.raises(DatasetError, match=r"no case found: 1 of 1 scans .* first: sub-verse012: no_mask"):
+        data.fetch_and_index(full)
+    assert not Path("data/verse19/cases.tsv").exists()
+
+
 def test_verse20_takes_its_scans_from_both_archives(tmp_path):
     full = both(tmp_path, name="verse20", editions=("verse20",))
     rows = {row.case: row for row in read_cases(data.fetch_and_index(full))}

@@ -9,11 +9,14 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from siil import config
 from siil.errors import ConfigError, InputError, WeightsError
@@ -68,6 +71,39 @@ def test_one_nifti_file_gives_all_outputs_in_its_own_geometry(tmp_path, weights)
     assert record["notice"].startswith("Research use only")
     assert list(record["parts_seconds"]) == ["read", "preprocess", "network", "labels", "write"]
     assert 0 < sum(record["parts_seconds"].values()) <= record["seconds"]
+
+
+@pytest.mark.usefixtures("reading")
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha", ".mhd", ".zip"])
+def test_other_formats_and_a_zip_give_the_same_label_map_as_nifti(tmp_path, weights, suffix):
+    path = scan(tmp_path / "in/patient.nii.gz")
+    given = tmp_path / f"in/given{suffix}"
+    if suffix == ".zip":
+        with zipfile.ZipFile(given, "w") as packed:
+            packed.write(path, "deeper/patient.nii.gz")
+    else:
+        sitk.WriteImage(sitk.ReadImage(str(path)), str(given))
+    run([given], tmp_path / "out", weights)
+    assert names_in(tmp_path / "out") == {f"given_{k}" for k in KINDS} | {"run.json"}
+    seg = volume.read_mask(tmp_path / "out/given_seg.nii.gz")
+    assert seg.grid == volume.read_grid(path)
+    assert right(seg.array, to_ras(spine()[1]))
+
+
+@pytest.mark.usefixtures("reading")
+def test_the_label_map_lies_on_the_scan_for_every_reader_whichever_matrix_it_takes(tmp_path, weights):
+    path = scan(tmp_path / "patient.nii.gz")
+    image = nib.load(path)
+    image.header["qform_code"], image.header["sform_code"] = 1, 2
+    image.header["qoffset_x"], image.header["qoffset_z"] = 37.0, 5.0
+    nib.save(nib.Nifti1Image(np.asarray(image.dataobj), None, image.header), path)
+    run([path], tmp_path / "out", weights)
+    seg = tmp_path / "out/patient_seg.nii.gz"
+    for one, two in ((nib.load(path).header, nib.load(seg).header),):
+        np.testing.assert_array_equal(one.get_qform(), two.get_qform())
+        np.testing.assert_array_equal(one.get_sform(), two.get_sform())
+        assert (int(two["qform_code"]), int(two["sform_code"])) == (1, 2)
+    assert sitk.ReadImage(str(path)).GetOrigin() == sitk.ReadImage(str(seg)).GetOrigin()
 
 
 def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path, weights, monkeypatch):

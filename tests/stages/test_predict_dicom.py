@@ -63,6 +63,51 @@ def test_a_series_that_highdicom_refuses_keeps_its_other_outputs(tmp_path, weigh
 
 
 @pytest.mark.usefixtures("reading")
+@pytest.mark.parametrize("below", ["", "results"])
+def test_a_second_run_into_the_series_itself_does_what_the_first_did(tmp_path, weights, below):
+    path = series(tmp_path / "study")
+    made = []
+    for _ in range(2):
+        run([path], path / below, weights)
+        made.append({kind: (path / below / f"study_{kind}").read_bytes() for kind in ("seg.nii.gz", "scan.json")})
+    assert made[0] == made[1]
+    assert (path / below / "study_seg.dcm").is_file()
+
+
+@pytest.mark.usefixtures("reading")
+def test_of_two_series_of_a_study_the_dicom_seg_refers_to_the_one_that_was_read(tmp_path, weights, caplog):
+    path = series(tmp_path / "study")
+    make_series(tmp_path / "study/thick", spine()[0][::2], step_mm=6.0, pixel_mm=3.0)
+    study = pydicom.dcmread(next(item for item in path.iterdir() if item.is_file())).StudyInstanceUID
+    change(tmp_path / "study/thick", StudyInstanceUID=study, SeriesNumber=4)
+    run([path], tmp_path / "out", weights)
+    made = pydicom.dcmread(tmp_path / "out/study_seg.dcm")
+    (referred,) = made.ReferencedSeriesSequence
+    chosen = {pydicom.dcmread(item).SeriesInstanceUID for item in path.iterdir() if item.is_file()}
+    assert {referred.SeriesInstanceUID} == chosen
+    assert "(number 3) is used" in caplog.text
+    assert "it has the most slices" in caplog.text
+
+
+@pytest.mark.usefixtures("reading")
+def test_no_line_of_a_library_and_no_uid_is_said(tmp_path, weights, caplog):
+    with caplog.at_level(logging.DEBUG):
+        run([series(tmp_path / "study")], tmp_path / "out", weights)
+    assert not [record.name for record in caplog.records if record.name.split(".")[0] in ("highdicom", "pydicom")]
+    assert "1.2.826" not in caplog.text
+
+
+@pytest.mark.usefixtures("reading")
+def test_a_series_without_preamble_gives_its_dicom_seg_too(tmp_path, weights):
+    path = series(tmp_path / "study")
+    for item in path.iterdir():
+        content = item.read_bytes()
+        item.write_bytes(content[content.index(b"\x08\x00\x08\x00") :])
+    run([path], tmp_path / "out", weights)
+    assert (tmp_path / "out/study_seg.dcm").is_file()
+
+
+@pytest.mark.usefixtures("reading")
 def test_ordinary_faults_of_the_tags_cost_nothing(tmp_path, weights):
     change(series(tmp_path / "in/study"), SliceThickness=None, PatientBirthDate="ANON", PatientSex="X")
     run([tmp_path / "in/study"], tmp_path / "out", weights)

@@ -13,7 +13,7 @@ import pytest
 
 from siil import config as configuration
 from siil.anatomy import BY_NAME
-from siil.datasets import labelmaps
+from siil.datasets import codes
 from siil.errors import ConfigError, DatasetError, InputError
 from siil.run.provenance import PACKAGE
 from siil.stages.score import SECTIONS, score
@@ -38,7 +38,7 @@ def blocks(levels=LEVELS, *, shift=0) -> np.ndarray:
 
 
 def in_codes(array: np.ndarray, tool: str) -> np.ndarray:
-    back = {verse: label for label, verse in sorted(labelmaps.table(tool).items(), reverse=True)}
+    back = {verse: label for label, verse in sorted(codes.table(tool).items(), reverse=True)}
     return np.vectorize(lambda value: back[int(value)])(array).astype(np.uint8)
 
 
@@ -51,31 +51,32 @@ def folders(tmp_path):
         scans.save(tmp_path / f"verse/{case}_seg.nii.gz", moved)
         scans.save(tmp_path / f"nnunet/{case}.nii.gz", in_codes(moved, "nnunet"))
         scans.save(tmp_path / f"spineps/{case}_mod-ct_seg-vert_msk.nii.gz", in_codes(moved, "spineps"))
-        scans.save(tmp_path / f"totalsegmentator/{case}.nii.gz", in_codes(moved, "totalsegmentator"))
+        for tool in ("totalsegmentator", "totalsegmentator_v1", "vertebrae_pp"):
+            scans.save(tmp_path / f"{tool}/{case}.nii.gz", in_codes(moved, tool))
     return tmp_path
 
 
-def run(folders, *tools: str, codes=None, **options) -> pd.DataFrame:
+def run(folders, *tools: str, named=None, **options) -> pd.DataFrame:
     score(
         config=options.pop("config", config()),
         pred=[folders / tool for tool in tools],
         gt=folders / "gt",
-        codes=list(codes or tools),
+        codes=list(named or tools),
         output=folders / "out",
         **options,
     )
     return pd.read_csv(folders / "out/scans.tsv", sep="\t").set_index(["model", "case"])
 
 
-def test_four_tools_with_the_same_maps_have_the_same_numbers_in_one_table(folders):
-    found = run(folders, *labelmaps.CODES)
-    assert list(found.index.get_level_values("model").unique()) == list(labelmaps.CODES)
-    assert found["dice"].tolist() == pytest.approx([0.75] * 8)  # 3 of 4 layers lie on each other
-    assert found["d_mean_mm"].tolist() == pytest.approx([3.0] * 8)
-    assert found["hd_mm"].tolist() == pytest.approx([3.0] * 8)
-    assert found["id_rate_verse"].tolist() == [1.0] * 8
+def test_all_tools_with_the_same_maps_have_the_same_numbers_in_one_table(folders):
+    found = run(folders, *codes.CODES)
+    assert list(found.index.get_level_values("model").unique()) == list(codes.CODES)
+    assert found["dice"].tolist() == pytest.approx([0.75] * 12)  # 3 of 4 layers lie on each other
+    assert found["d_mean_mm"].tolist() == pytest.approx([3.0] * 12)
+    assert found["hd_mm"].tolist() == pytest.approx([3.0] * 12)
+    assert found["id_rate_verse"].tolist() == [1.0] * 12
     text = (folders / "out/comparison.md").read_text()
-    assert all(f"| {tool}" in text for tool in labelmaps.CODES)
+    assert all(f"| {tool}" in text for tool in codes.CODES)
     assert "0.750 ± 0.000" in text
     names = {path.name for path in (folders / "out").iterdir()}
     assert {f"{table}.{kind}" for table in ("comparison", "paired", "per_vertebra", "per_region")
@@ -129,17 +130,17 @@ def test_a_map_on_another_grid_and_one_of_another_tool_are_refused(folders):
     with pytest.raises(InputError, match="expected mask and image on one grid"):
         run(folders, "verse")
     with pytest.raises(InputError, match="name the tool that made the map"):
-        run(folders, "totalsegmentator", codes=["verse"])
+        run(folders, "totalsegmentator", named=["verse"])
     assert not (folders / "out").exists()
 
 
 def test_names_of_tools_and_counts_of_options_are_checked(folders):
-    found = run(folders, "verse", "verse", codes=["verse"], name=["one", "two"])
+    found = run(folders, "verse", "verse", named=["verse"], name=["one", "two"])
     assert set(found.index.get_level_values("model")) == {"one", "two"}
     with pytest.raises(ConfigError, match="expected names that differ, got verse, verse"):
-        run(folders, "verse", "verse", codes=["verse"])
+        run(folders, "verse", "verse", named=["verse"])
     with pytest.raises(ConfigError, match="--codes: expected one for all or one for each of 1"):
-        run(folders, "verse", codes=["verse", "nnunet"])
+        run(folders, "verse", named=["verse", "nnunet"])
     with pytest.raises(ConfigError, match="--name: expected one for each of 2"):
         run(folders, "verse", "nnunet", name=["one"])
 
@@ -156,6 +157,48 @@ def test_masks_and_maps_without_a_vertebra_are_refused(tmp_path):
         scans.save(tmp_path / name / "sub-a.nii.gz", np.zeros((6, 6, 6), np.uint8))
     with pytest.raises(DatasetError, match="expected vertebrae, got none in any mask or map"):
         score(config=config(), pred=[tmp_path / "pred"], gt=tmp_path / "gt", codes=["verse"], output=tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("tool", "wrong", "fit"),
+    [
+        ("totalsegmentator_v1", "totalsegmentator", "totalsegmentator_v1"),
+        ("vertebrae_pp", "totalsegmentator", "verse .*vertebrae_pp .*nnunet"),
+        ("totalsegmentator", "totalsegmentator_v1", "totalsegmentator"),
+        ("totalsegmentator_v1", "verse", "totalsegmentator_v1"),  # 21 is L2 in both
+    ],
+)
+def test_a_perfect_map_by_the_codes_of_another_tool_is_an_error_that_names_the_right_ones(folders, tool, wrong, fit):
+    for case in ("sub-a", "sub-b"):
+        scans.save(folders / f"{tool}/{case}.nii.gz", in_codes(blocks(), tool))
+    with pytest.raises(DatasetError, match=rf"sub-a.*by --codes {wrong}, got .*; give --codes {fit} \(100 %\)"):
+        run(folders, tool, named=[wrong])
+    assert not (folders / "out/scans.tsv").exists()
+    assert run(folders, tool)["dice"].tolist() == [1.0, 1.0]
+
+
+def test_a_thoracic_map_by_codes_that_make_other_vertebrae_of_it_is_an_error_too(folders):
+    chest = blocks(("T7", "T8", "T9"))
+    for case in ("sub-a", "sub-b"):
+        scans.save(folders / f"gt/derivatives/{case}/{case}_seg-vert_msk.nii.gz", chest)
+        scans.save(folders / f"totalsegmentator_v1/{case}.nii.gz", in_codes(chest, "totalsegmentator_v1"))
+    with pytest.raises(DatasetError, match="got 0 % of their voxels; give --codes totalsegmentator_v1"):
+        run(folders, "totalsegmentator_v1", named=["totalsegmentator"])
+
+
+def test_organs_alone_are_no_map_of_vertebrae_and_an_empty_map_is_one_of_misses(folders, caplog):
+    scans.save(folders / "totalsegmentator/sub-a.nii.gz", (blocks() > 0).astype(np.uint8))  # spleen
+    with pytest.raises(DatasetError, match="got no vertebra; name the tool that made it, or remove the map"):
+        run(folders, "totalsegmentator")
+    scans.save(folders / "totalsegmentator/sub-a.nii.gz", np.zeros_like(blocks()))
+    assert run(folders, "totalsegmentator")["dice"].tolist() == pytest.approx([0.0, 0.75])
+    assert "sub-a.nii.gz: holds no label, its vertebrae count as missed" in caplog.text
+
+
+def test_names_that_are_wrong_by_one_are_scored_and_not_refused(folders):
+    for case in ("sub-a", "sub-b"):
+        scans.save(folders / f"verse/{case}_seg.nii.gz", blocks(("L2", "L3", "L4")))
+    assert run(folders, "verse")["id_rate_strict"].tolist() == [0.0, 0.0]
 
 
 def test_averaging_by_level_is_an_option_here_too(folders):

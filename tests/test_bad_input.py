@@ -147,14 +147,10 @@ def test_a_size_of_terabytes_is_refused_before_anything_is_read():
 def test_nothing_is_left_behind_when_a_stage_refuses(tmp_path):
     scans.write_pair(tmp_path / "a.nii.gz", None)
     scans.save(tmp_path / "m.nii.gz", np.full((12, 14, 16), 99, np.uint8))
+    row = replace(case("a"), image=str(tmp_path / "a.nii.gz"), mask=str(tmp_path / "m.nii.gz"))
+    write_cases(tmp_path / "cases.tsv", [row])
     config = configuration.partial({"dataset": {"preprocess": scans.SETTINGS.model_dump()}})
+    out = tmp_path / "out"
     with pytest.raises(InputError, match="VerSe labels"):
-        stage.preprocess(
-            config=config,
-            image=tmp_path / "a.nii.gz",
-            mask=tmp_path / "m.nii.gz",
-            output_image=tmp_path / "out" / "i.nii.gz",
-            output_mask=tmp_path / "out" / "m.nii.gz",
-            output_geometry=tmp_path / "out" / "g.json",
-        )
-    assert not (tmp_path / "out").exists()
+        stage.preprocess(config=config, cases=tmp_path / "cases.tsv", output=out, manifest=out / "list.sha256")
+    assert not out.exists()

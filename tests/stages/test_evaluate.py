@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from siil.anatomy import BY_NAME
 from siil.config import partial
+from siil.datasets.cases import write_cases
 from siil.errors import DatasetError, InputError
 from siil.metrics import rows
 from siil.run import files
@@ -18,6 +20,7 @@ from siil.scan.grid import Grid, Volume
 from siil.scan.preprocess import Geometry, undo_labels
 from siil.scan.volume import write_volume
 from siil.stages.evaluate import evaluate
+from tests.datasets.test_cases import case as row
 
 SOURCE = Grid((24, 16, 16), (1.0, 1.0, 1.0))
 WORKING = Grid((13, 8, 8), (2.0, 2.0, 2.0), (0.5, 0.5, 0.5))
@@ -50,15 +53,18 @@ def case(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, **settings) -> dict[str, pd.DataFrame]:
+def run(folder: Path, tested: str = "a\n", **settings) -> dict[str, pd.DataFrame]:
     values = {"surface_tolerances_mm": [1, 2], "identification_mm": 20, "input_grid": True} | settings
+    write_cases(folder / "cases.tsv", [replace(row("a"), mask=str(folder / "raw_msk.nii.gz")), row("not_tested")])
+    (folder / "testing.txt").write_text(tested)
     evaluate(
         config=partial({"evaluate": values}),
-        truth=folder / "msk/a.nii.gz",
-        truth_input=folder / "raw_msk.nii.gz",
-        geometry=folder / "geometry/a.json",
+        cases=folder / "cases.tsv",
+        data=folder,
+        tested=folder / "testing.txt",
         prediction=folder / "test",
-        output=folder / "out/a.tsv",
+        output=folder / "out",
+        manifest=folder / "out.sha256",
     )
     frame = pd.read_csv(folder / "out/a.tsv", sep="\t", dtype=str, keep_default_na=False)
     return rows.split(frame, where="a.tsv")
@@ -110,6 +116,11 @@ def test_a_run_record_lies_beside_the_table(case: Path) -> None:
     assert set(record["inputs"]) >= {"a.nii.gz", "raw_msk.nii.gz", "a_seg.nii.gz", "a_scan.json"}
 
 
+def test_a_tested_case_that_the_table_does_not_hold_is_named(case: Path) -> None:
+    with pytest.raises(DatasetError, match=r"testing\.txt: case b is not in .*cases\.tsv; run index and split again"):
+        run(case, tested="a\nb\n")
+
+
 def test_a_prediction_on_another_grid_is_refused(case: Path) -> None:
     write_volume(case / "test/a_work.nii.gz", Volume(np.zeros((13, 8, 9), np.uint8), WORKING))
     with pytest.raises(InputError, match=r"a_work\.nii\.gz: expected the grid of the truth"):
@@ -126,7 +137,7 @@ def test_a_prediction_at_another_place_is_refused(case: Path) -> None:
 
 def test_scan_facts_without_the_flag_are_refused(case: Path) -> None:
     files.write_json(case / "test/a_scan.json", {"margin": 3})
-    with pytest.raises(DatasetError, match="key `uncertain`"):
+    with pytest.raises(InputError, match="key `uncertain`"):
         run(case)
 
 

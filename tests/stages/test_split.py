@@ -3,21 +3,55 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
 
 from siil import config as configuration
 from siil.datasets import folds
 from siil.datasets.cases import write_cases
+from siil.errors import DatasetError
+from siil.run import checksums
 from siil.stages.split import split
 from tests import scans
 from tests.datasets.test_cases import case
 
 
-def test_every_fold_gets_its_three_lists_and_the_same_ones_again(tmp_path):
-    write_cases(tmp_path / "cases.tsv", [case(f"p{number}") for number in range(8)])
+def run(folder, name: str, *, prepared: int = 8) -> None:
+    """Split eight cases, of which so many are prepared."""
+    rows = [case(f"p{number}") for number in range(8)]
+    write_cases(folder / "cases.tsv", rows)
+    ends = {"img": ".nii.gz", "msk": ".nii.gz", "pap": ".nii.gz", "geometry": ".json"}
+    paths = [folder / kind / f"{row.case}{end}" for row in rows[:prepared] for kind, end in ends.items()]
+    digests = {path: sha256(str(path).encode()).hexdigest() for path in [*paths, Path(rows[0].mask)]}
+    lists = [folder / "1.sha256", folder / "2.sha256"]
+    for number, path in enumerate(lists):
+        checksums.write(path, dict(list(digests.items())[number::2]))
     config = configuration.partial({"dataset": {"split": scans.KFOLD.model_dump(), "pap": {"rare": ["T13", "L6"]}}})
+    split(config=config, cases=folder / "cases.tsv", prepared=lists, output=folder / name)
+
+
+def test_every_fold_gets_its_three_lists_and_the_same_ones_again(tmp_path):
     for name in ("one", "two"):
-        split(config=config, cases=tmp_path / "cases.tsv", output=tmp_path / name)
+        run(tmp_path, name)
     made = [folds.read_fold(tmp_path / "one" / str(number)) for number in range(2)]
     assert sorted(made[0].testing + made[1].testing) == [f"p{number}" for number in range(8)]
     assert made == [folds.read_fold(tmp_path / "two" / str(number)) for number in range(2)]
     assert json.loads((tmp_path / "one/0/training.run.json").read_text())["seed"] == 0
+
+
+def test_beside_each_list_lies_one_of_what_its_steps_read(tmp_path):
+    run(tmp_path, "out")
+    names = folds.read_fold(tmp_path / "out/0")
+    training, testing = (checksums.read(tmp_path / f"out/0/{part}.sha256") for part in ("training", "testing"))
+    assert {path.parent.name for path in training} == {"img", "msk", "pap"}
+    assert len(training) == 3 * len(names.training)
+    assert {path.parent.name for path in testing} == {"img", "msk", "geometry", ""}  # and the mask as released
+    image = tmp_path / f"img/{names.training[0]}.nii.gz"
+    assert training[image] == sha256(str(image).encode()).hexdigest()
+
+
+def test_a_case_that_is_not_prepared_is_named(tmp_path):
+    with pytest.raises(DatasetError, match=r"p7\.nii\.gz: in no list of prepared files; run preprocess and pap again"):
+        run(tmp_path, "out", prepared=7)

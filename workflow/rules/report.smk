@@ -23,12 +23,21 @@ FIGURES = [
     "localisation",
     "embeddings",
 ]
+TESTED = [
+    *expand(
+        f"{RESULTS}/test/{{model}}/fold{{fold}}.sha256", model=RUNS, fold=CONFIG.folds
+    ),
+    *expand(f"{DATA}/folds/{{fold}}/testing.sha256", fold=CONFIG.folds),
+]
+"""Lists of the predictions and of the scans that figures and page show."""
 
 
 rule aggregate:
     input:
-        scores=of_tested_cases(
-            f"{RESULTS}/evaluate/{{model}}/fold{{fold}}/{{case}}.tsv"
+        scores=expand(
+            f"{RESULTS}/evaluate/{{model}}/fold{{fold}}.sha256",
+            model=RUNS,
+            fold=CONFIG.folds,
         ),
         cases=f"{DATA}/cases.tsv",
         lists=expand(f"{DATA}/folds/{{fold}}/testing.txt", fold=CONFIG.folds),
@@ -69,6 +78,7 @@ rule aggregate:
 rule tables:
     input:
         rules.aggregate.output,
+        rules.aggregate.input.lists,  # of `split`: Snakemake looks again only at jobs that see a file of the checkpoint
     output:
         expand(
             "results/{{experiment}}/tables/{name}.{kind}",
@@ -109,12 +119,7 @@ rule tables:
 rule figures:
     input:
         rules.aggregate.output,
-        tested=of_tested_cases(
-            f"{RESULTS}/test/{{model}}/fold{{fold}}/{{case}}_work.nii.gz",
-            f"{RESULTS}/test/{{model}}/fold{{fold}}/{{case}}_core.npz",
-            f"{DATA}/img/{{case}}.nii.gz",
-            f"{DATA}/msk/{{case}}.nii.gz",
-        ),
+        tested=TESTED,
     output:
         expand("results/{{experiment}}/figures/{name}.pdf", name=FIGURES),
         [
@@ -155,11 +160,7 @@ rule report:
         aggregate=rules.aggregate.output,
         tables=rules.tables.output,
         figures=rules.figures.output,
-        tested=of_tested_cases(
-            f"{RESULTS}/test/{{model}}/fold{{fold}}/{{case}}_work.nii.gz",
-            f"{DATA}/img/{{case}}.nii.gz",
-            f"{DATA}/msk/{{case}}.nii.gz",
-        ),
+        tested=TESTED,
     output:
         page=report(
             "results/{experiment}/report/index.html",

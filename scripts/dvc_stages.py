@@ -24,7 +24,7 @@ from siil.run.provenance import PACKAGE, code_files
 ROOT = PACKAGE.parent
 TARGET = ROOT / "dvc.yaml"
 HEAD = """\
-# One stage per step, which calls the target of all its files; Snakemake goes over cases and folds
+# One stage per step, which calls the target of all its files; Snakemake goes over batches of cases and folds
 # (docs/decisions/0001). For the experiment that config/config.yaml names. Do not edit: `make schema` makes it from
 # siil/run/pipeline.py and the import closure of each stage.
 """

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from siil import config as configuration
+from siil.datasets.cases import write_cases
 from siil.errors import InputError
 from siil.scan import preprocess, volume
 from siil.scan.volume import Grid
 from siil.stages import preprocess as stage
 from tests import scans
+from tests.datasets.test_cases import case
 
 
 def refuse(path, read=volume.read_image) -> str:

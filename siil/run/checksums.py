@@ -37,9 +37,9 @@ def untrue(path: Path) -> Path | None:
     made = Path(path).stat().st_mtime_ns
     for name, digest in read(path).items():
         try:
-            changed = name.stat().st_mtime_ns > made
+            changed = name.stat().st_mtime_ns > made and files.sha256(name) != digest
         except OSError:
-            return name
-        if changed and files.sha256(name) != digest:
+            changed = True
+        if changed:
             return name
     return None

@@ -41,6 +41,12 @@ def test_a_file_that_is_gone_is_named(listed):
     assert checksums.untrue(listed / "list.sha256") == listed / "data/b c.json"
 
 
+def test_a_folder_in_a_files_place_is_named(listed):
+    (listed / "data/d.tsv").unlink()
+    (listed / "data/d.tsv").mkdir()
+    assert checksums.untrue(listed / "list.sha256") == listed / "data/d.tsv"
+
+
 def test_a_newer_file_of_other_bytes_is_named(listed):
     (listed / "data/d.tsv").write_text("other")
     assert checksums.untrue(listed / "list.sha256") == listed / "data/d.tsv"

@@ -118,23 +118,23 @@ def test_a_prediction_that_is_gone_or_another_is_made_again_alone(finished, harm
 
 
 def test_a_scan_that_fails_is_named_and_the_others_of_its_fold_are_kept(finished):
-    folder = finished.folder / "results/tiny"
-    scored = sorted((folder / "evaluate/siil/fold0").glob("*.tsv"))
-    bad = scored[0].stem
-    stop = f"    if case == {bad!r}:\n        raise RuntimeError(case)\n"
-    finished.edit("siil/stages/evaluate.py", "    source = Geometry", f"{stop}    source = Geometry")
-    failed = finished.call("snakemake", "--cores", "2", "--keep-going", "--config", "experiment=tiny")
-    assert failed.returncode == 1
-    log = (finished.folder / "logs/tiny/evaluate/siil/fold0.log").read_text(encoding="utf-8")
-    assert f"evaluate: 1 of {len(scored)} scans failed: {bad} (RuntimeError: {bad})" in log
-    assert f"scans failed: {bad}" in failed.stdout
-    assert not (folder / "evaluate/siil/fold0.sha256").exists()
+    folder = finished.folder / "results/tiny/evaluate/siil"
+    scored = sorted((folder / "fold0").glob("*.tsv"))
+    scored[0].unlink()
+    scored[0].mkdir()  # cannot be written
     before = made(finished)
-    assert finished.plan()["evaluate"] == 1
-    finished.edit("siil/stages/evaluate.py", stop, "    _ = 1\n")
-    finished.ran()
+    failed = finished.call("snakemake", "--cores", "2", "--config", "experiment=tiny")
+    assert failed.returncode == 1
+    bad = scored[0].stem
+    assert f"evaluate: 1 of {len(scored)} scans failed: {bad} (" in failed.stdout
+    assert "Is a directory" in failed.stdout
+    assert not (folder / "fold0.sha256").exists()
+    assert changed(finished, before, "results/tiny/evaluate", ".tsv") == set()
+    assert finished.plan() == {"evaluate": 1, **REPORTING}
+    scored[0].rmdir()
+    assert finished.ran() == {"evaluate": 1, **REPORTING}
+    assert changed(finished, before, "results/tiny/evaluate", ".tsv") == {scored[0].name}
     assert finished.plan() == {}
-    assert bad in {path.stem for path in made(finished) if before.get(path) is None}
 
 
 def test_new_times_on_the_same_contents_rerun_nothing(finished):

@@ -138,14 +138,13 @@ def make_up(checkout: Checkout) -> None:
     """Every file from preprocess to report, as links to one file, with their lists; then `snakemake --touch`. The lists
     of the folds are real."""
     root, data, results = checkout.folder, Path("data/scale"), Path("results/scale")
-    (root / "one").write_text("made up\n")
-    digest = files.sha256(root / "one")
 
     def links(*paths: Path) -> dict[Path, str]:
-        for path in paths:
+        files.write_text(root / paths[0], "made up\n")
+        for path in paths[1:]:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
-            os.link(root / "one", root / path)
-        return dict.fromkeys(paths, digest)
+            os.link(root / paths[0], root / path)
+        return dict.fromkeys(paths, files.sha256(root / paths[0]))
 
     cases = read_cases(root / data / "cases.tsv")
     batches = dealing.count(len(cases))

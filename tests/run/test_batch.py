@@ -159,6 +159,19 @@ def test_a_process_that_is_killed_takes_nothing_that_is_done(tmp_path):
     assert changed(tmp_path, before) == set()
 
 
+def test_a_job_that_is_killed_goes_on_with_the_scan_it_was_at(tmp_path):
+    for name, text in (("a", "x"), ("b", "killed"), ("c", "z")):
+        files.write_text(tmp_path / f"in/{name}.txt", text)
+    code = "import pathlib, sys; from tests.run.test_batch import batch; batch(pathlib.Path(sys.argv[1]))"
+    died = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert died.returncode == -signal.SIGKILL
+    before = times(tmp_path)
+    assert set(before) == {"a.txt"}
+    assert not (tmp_path / "list.sha256").exists()
+    batch(tmp_path, b="y")
+    assert changed(tmp_path, before) == {"b.txt", "c.txt"}
+
+
 def test_when_the_first_process_is_killed_the_others_end_too(tmp_path):
     code = (
         f"from pathlib import Path; from tests.run.test_batch import run_endless; run_endless(Path({str(tmp_path)!r}))"

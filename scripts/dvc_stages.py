@@ -64,9 +64,9 @@ NEEDS = {
     "test": ("preprocess", "split", "train"),
     "evaluate": ("fetch", "preprocess", "split", "test"),
     "aggregate": ("index", "split", "train", "evaluate"),
-    "tables": ("aggregate",),
-    "figures": ("aggregate", "preprocess", "test"),
-    "report": ("aggregate", "preprocess", "test", "tables", "figures"),
+    "tables": ("index", "split", "aggregate"),
+    "figures": ("index", "split", "aggregate", "preprocess", "test"),
+    "report": ("index", "split", "aggregate", "preprocess", "test", "tables", "figures"),
 }
 
 

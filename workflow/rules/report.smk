@@ -23,13 +23,19 @@ FIGURES = [
     "localisation",
     "embeddings",
 ]
+# Cases and folds: inputs of every rule here, since Snakemake looks again only at jobs that see a file of the checkpoint
+# that ran. The others it runs, though nothing that they read has changed.
+LISTS = [
+    f"{DATA}/cases.tsv",
+    *expand(f"{DATA}/folds/{{fold}}/testing.txt", fold=CONFIG.folds),
+]
+# Lists of the predictions and of the scans that figures and page show.
 TESTED = [
     *expand(
         f"{RESULTS}/test/{{model}}/fold{{fold}}.sha256", model=RUNS, fold=CONFIG.folds
     ),
     *expand(f"{DATA}/folds/{{fold}}/testing.sha256", fold=CONFIG.folds),
 ]
-"""Lists of the predictions and of the scans that figures and page show."""
 
 
 rule aggregate:
@@ -39,8 +45,7 @@ rule aggregate:
             model=RUNS,
             fold=CONFIG.folds,
         ),
-        cases=f"{DATA}/cases.tsv",
-        lists=expand(f"{DATA}/folds/{{fold}}/testing.txt", fold=CONFIG.folds),
+        lists=LISTS,
         histories=expand(
             f"{RESULTS}/train/{{model}}/fold{{fold}}/history.tsv",
             model=RUNS,
@@ -67,7 +72,7 @@ rule aggregate:
     params:
         config=settings("aggregate"),
         code=code_digest("aggregate"),
-        data=lambda wildcards, input: above(input.cases),
+        data=DATA,
         results=lambda wildcards, output: above(output.metrics, 2),
         folder=lambda wildcards, output: above(output.metrics),
     shell:
@@ -78,7 +83,7 @@ rule aggregate:
 rule tables:
     input:
         rules.aggregate.output,
-        rules.aggregate.input.lists,  # of `split`: Snakemake looks again only at jobs that see a file of the checkpoint
+        LISTS,
     output:
         expand(
             "results/{{experiment}}/tables/{name}.{kind}",
@@ -119,6 +124,7 @@ rule tables:
 rule figures:
     input:
         rules.aggregate.output,
+        lists=LISTS,
         tested=TESTED,
     output:
         expand("results/{{experiment}}/figures/{name}.pdf", name=FIGURES),
@@ -160,6 +166,7 @@ rule report:
         aggregate=rules.aggregate.output,
         tables=rules.tables.output,
         figures=rules.figures.output,
+        lists=LISTS,
         tested=TESTED,
     output:
         page=report(

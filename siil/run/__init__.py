@@ -1,4 +1,4 @@
-"""What a run leaves behind and needs: records and code digests, atomic files, batches of scans, processes, progress, the table of steps.
+"""What a run leaves behind and needs: records, code digests, atomic files, batches, processes, progress, the steps.
 
 Lives here: what every step uses and none owns. Comes in: everyone. Goes out: to siil.errors alone.
 """

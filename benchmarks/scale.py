@@ -3,7 +3,8 @@
 
     python -m benchmarks.scale plan                 126 to 1,005 scans, four networks x three seeds x five folds
     python -m benchmarks.scale plan --scans 1005 2010
-    python -m benchmarks.scale run --scans 200      all steps for real; --code DIR: of another checkout, to compare
+    python -m benchmarks.scale run --scans 200      all steps for real; --code DIR: of another checkout, to compare;
+                                                    --cores 1: else the CPU time of a batch's processes is not counted
 
 Scans are 24 x 24 x 40 voxels, each different, in the layout of a user's own folder. `plan`: jobs, CPU seconds and peak
 memory of `snakemake -n` when only the index is there, when everything is done, and after one scan has changed (and the
@@ -104,8 +105,8 @@ def change(path: Path) -> None:
 class Checkout:
     """The code of `code` in `folder`, with so many scans and the experiment `scale`."""
 
-    def __init__(self, folder: Path, *, code: Path, scans: int, folds: int, lines: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, code: Path, scans: int, folds: int, lines: str, cores: int = 2) -> None:
+        self.folder, self.cores = folder, cores
         for name in ("siil", "config", "workflow", "scripts"):
             shutil.copytree(code / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "config/datasets/scale.yaml").write_text(DATASET.replace("FOLDS", str(folds)))
@@ -114,8 +115,8 @@ class Checkout:
             write_scan(folder / "scans", number)
 
     def cost(self, *words: str) -> Cost:
-        """Of Snakemake on two cores; what it says goes to the file `said`."""
-        snakemake = [SNAKEMAKE, "--cores", "2", *words, "--config"]
+        """Of Snakemake; what it says goes to the file `said`."""
+        snakemake = [SNAKEMAKE, "--cores", str(self.cores), *words, "--config"]
         inside = 'cd "$0" && "$@" > said 2>&1 || { tail -20 said >&2; exit 1; }'
         command = ["bash", "-c", inside, str(self.folder), *snakemake, "experiment=scale"]
         return cost(command, PYTHONPATH="", OMP_NUM_THREADS="1")
@@ -188,13 +189,14 @@ def plan(scans: int, code: Path) -> str:
     return f"| {scans:,} | {' | '.join(cells)} |"
 
 
-def run(scans: int, code: Path) -> str:
+def run(scans: int, code: Path, cores: int) -> str:
     """All steps for real."""
     with tempfile.TemporaryDirectory() as name:
-        checkout = Checkout(Path(name) / "r", code=code, scans=scans, folds=2, lines="models: [siil]\nfolds: [0]\n")
+        lines = "models: [siil]\nfolds: [0]\n"
+        checkout = Checkout(Path(name) / "r", code=code, scans=scans, folds=2, lines=lines, cores=cores)
         spent = checkout.cost()
         jobs = (checkout.folder / "said").read_text(encoding="utf-8").count("Finished jobid") - 1
-    return f"{scans} scans, {code}: {jobs} jobs, {spent.wall_s:.0f} s, {spent.cpu_s:.0f} CPU s"
+    return f"{scans} scans, {cores} cores, {code}: {jobs} jobs, {spent.wall_s:.0f} s, {spent.cpu_s:.0f} CPU s"
 
 
 def main() -> None:
@@ -202,12 +204,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("plan", "run"))
     parser.add_argument("--scans", type=int, nargs="+")
+    parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--code", type=Path, default=ROOT)
     options = parser.parse_args()
     print(f"load of this machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     if options.what == "run":
         for scans in options.scans or [200]:
-            print(run(scans, options.code.resolve()), flush=True)
+            print(run(scans, options.code.resolve(), options.cores), flush=True)
         return
     print("| scans | from the index on | everything done | one scan changed |\n|---|---|---|---|")
     for scans in options.scans or [126, 252, 502, 1005]:

@@ -82,7 +82,7 @@ def submitted(slurm: PrivateSlurm, tmp_path_factory: pytest.TempPathFactory) -> 
             wait_for(lambda: training_jobs(slurm)[0]["JobState"] == "TIMEOUT", 300, f"the end of {limited['JobId']}")
             stop_training(checkout, resume, 1500)
             output("scancel", training_jobs(slurm)[1]["JobId"])
-            assert process.wait(timeout=900) == 0, (checkout.folder / "log").read_text()[-6000:]
+            assert process.wait(timeout=1800) == 0, (checkout.folder / "log").read_text()[-6000:]
         finally:
             process.kill()
     return checkout

@@ -15,6 +15,7 @@ import argparse
 import os
 import sys
 import tempfile
+from dataclasses import fields
 from pathlib import Path
 
 import nibabel as nib
@@ -22,6 +23,7 @@ import numpy as np
 
 from benchmarks.processes import Cost, apart, cost
 from siil.anatomy import BY_NAME
+from siil.datasets.cases import Case, write_cases
 
 SIDE, PIXEL_MM, SLICE_MM = 512, 0.75, 1.0
 LEVELS = [*(f"T{n}" for n in range(1, 13)), *(f"L{n}" for n in range(1, 7))]
@@ -56,9 +58,10 @@ def make(folder: Path, slices: int, tilt_deg: float) -> tuple[Path, Path]:
 
 def preprocess(image: Path, mask: Path, folder: Path, sets: list[str]) -> Cost:
     """What the step costs on one thread."""
-    command = [sys.executable, "-m", "siil", "preprocess", "--image", str(image), "--mask", str(mask)]
-    command += ["--output-image", str(folder / "img.nii.gz"), "--output-mask", str(folder / "msk.nii.gz")]
-    command += ["--output-geometry", str(folder / "geometry.json"), "--experiment", "verse19"]
+    empty = dict.fromkeys((field.name for field in fields(Case)), "") | {"annotation": "all"}
+    write_cases(folder / "cases.tsv", [Case(**empty | {"case": "scan", "image": str(image), "mask": str(mask)})])
+    command = [sys.executable, "-m", "siil", "preprocess", "--cases", str(folder / "cases.tsv")]
+    command += ["--output", str(folder), "--manifest", str(folder / "list.sha256"), "--experiment", "verse19"]
     command += [word for text in sets for word in ("--set", text)]
     return cost(command, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 

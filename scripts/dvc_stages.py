@@ -24,7 +24,7 @@ from siil.run.provenance import PACKAGE, code_files
 ROOT = PACKAGE.parent
 TARGET = ROOT / "dvc.yaml"
 HEAD = """\
-# One stage per step, which calls the target of all its files; Snakemake goes over cases and folds
+# One stage per step, which calls the target of all its files; Snakemake goes over batches of cases and folds
 # (docs/decisions/0001). For the experiment that config/config.yaml names. Do not edit: `make schema` makes it from
 # siil/run/pipeline.py and the import closure of each stage.
 """
@@ -36,7 +36,7 @@ def outputs(data: str, results: str, sources: Mapping[str, Source]) -> dict[str,
     return {
         "fetch": [*made, *(f"data/raw/{name}.tsv" for name in sources)],
         "index": [f"{data}/cases.tsv"],
-        "preprocess": [f"{data}/img", f"{data}/msk", f"{data}/geometry"],
+        "preprocess": [f"{data}/img", f"{data}/msk", f"{data}/geometry", f"{data}/preprocess"],
         "pap": [f"{data}/pap"],
         "split": [f"{data}/folds"],
         "train": [f"{results}/train"],
@@ -59,14 +59,14 @@ NEEDS = {
     "index": ("fetch",),
     "preprocess": ("fetch", "index"),
     "pap": ("preprocess",),
-    "split": ("index",),
+    "split": ("index", "preprocess", "pap"),
     "train": ("preprocess", "pap", "split"),
     "test": ("preprocess", "split", "train"),
     "evaluate": ("fetch", "preprocess", "split", "test"),
     "aggregate": ("index", "split", "train", "evaluate"),
-    "tables": ("aggregate",),
-    "figures": ("aggregate", "preprocess", "test"),
-    "report": ("aggregate", "preprocess", "test", "tables", "figures"),
+    "tables": ("index", "split", "aggregate"),
+    "figures": ("index", "split", "aggregate", "preprocess", "test"),
+    "report": ("index", "split", "aggregate", "preprocess", "test", "tables", "figures"),
 }
 
 

@@ -1,9 +1,10 @@
 """Where did the wall time of a run go: work, the start of processes, Snakemake itself? `python scripts/overhead.py`.
 
 Reads the newest log of .snakemake/log (when the run began, how long it took), the benchmark files that it wrote
-(logs/**/*.tsv) and the run records (data, results). Of a job's seconds, those within its run record are work; the rest
-is its process starting: the interpreter, imports, reading its inputs' digests. Time in which no job ran is Snakemake's.
-Seconds of jobs that ran side by side count by their share of the wall time.
+(logs/**/*.tsv) and the run records (data, results). Of a job's seconds, those within its run record are work (of a
+batch those of its scans, divided by the processes that went through them); the rest is its processes starting: the
+interpreter, imports, a look at what is up to date. Time in which no job ran is Snakemake's. Seconds of jobs that ran
+side by side count by their share of the wall time.
 """
 
 import json
@@ -18,12 +19,12 @@ from pathlib import Path
 RECORDS = {
     "fetch": "data/raw/{2}.run.json",
     "index": "data/{0}/cases.run.json",
-    "preprocess": "data/{0}/img/{2}.run.json",
+    "preprocess": "data/{0}/preprocess/{2}.run.json",
     "pap": "data/{0}/pap/{2}.run.json",
     "split": "data/{0}/folds/0/training.run.json",
     "train": "results/{0}/train/{2}/{3}/run.json",
-    "test": "results/{0}/test/{2}/{3}/{4}_seg.run.json",
-    "evaluate": "results/{0}/evaluate/{2}/{3}/{4}.run.json",
+    "test": "results/{0}/test/{2}/{3}.run.json",
+    "evaluate": "results/{0}/evaluate/{2}/{3}.run.json",
     "aggregate": "results/{0}/aggregate/vertebrae.run.json",
     "tables": "results/{0}/tables/comparison.run.json",
     "figures": "results/{0}/figures/run.json",
@@ -85,7 +86,9 @@ def work_s(job: Job, root: Path) -> float:
     whole = job.end - job.begin
     if record is None or not record.is_file():
         return whole
-    return min(float(json.loads(record.read_text(encoding="utf-8"))["seconds"]), whole)
+    entry = json.loads(record.read_text(encoding="utf-8"))
+    spent = entry["scan_seconds"] / entry["processes"] if "scan_seconds" in entry else entry["seconds"]
+    return min(float(spent), whole)
 
 
 def report(root: Path, log: Path) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from siil import config as configuration
+from siil.datasets.cases import write_cases
 from siil.errors import InputError
 from siil.scan import preprocess, volume
 from siil.scan.volume import Grid
 from siil.stages import preprocess as stage
 from tests import scans
+from tests.datasets.test_cases import case
 
 
 def refuse(path, read=volume.read_image) -> str:
@@ -147,14 +150,10 @@ def test_a_size_of_terabytes_is_refused_before_anything_is_read():
 def test_nothing_is_left_behind_when_a_stage_refuses(tmp_path):
     scans.write_pair(tmp_path / "a.nii.gz", None)
     scans.save(tmp_path / "m.nii.gz", np.full((12, 14, 16), 99, np.uint8))
+    row = replace(case("a"), image=str(tmp_path / "a.nii.gz"), mask=str(tmp_path / "m.nii.gz"))
+    write_cases(tmp_path / "cases.tsv", [row])
     config = configuration.partial({"dataset": {"preprocess": scans.SETTINGS.model_dump()}})
+    out = tmp_path / "out"
     with pytest.raises(InputError, match="VerSe labels"):
-        stage.preprocess(
-            config=config,
-            image=tmp_path / "a.nii.gz",
-            mask=tmp_path / "m.nii.gz",
-            output_image=tmp_path / "out" / "i.nii.gz",
-            output_mask=tmp_path / "out" / "m.nii.gz",
-            output_geometry=tmp_path / "out" / "g.json",
-        )
-    assert not (tmp_path / "out").exists()
+        stage.preprocess(config=config, cases=tmp_path / "cases.tsv", output=out, manifest=out / "list.sha256")
+    assert not out.exists()

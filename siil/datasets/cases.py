@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 
+from siil.config.schema.dataset import Annotation
 from siil.errors import DatasetError
 from siil.run import files
 from siil.run.tsv import read_table
@@ -40,7 +42,7 @@ class Case:
     defects: str
     image_sha256: str
     mask_sha256: str
-    annotation: str = "all"
+    annotation: Annotation = "all"
     """how the annotation of its source ends (siil.datasets.annotation)"""
 
     @property
@@ -70,4 +72,7 @@ def read_cases(path: Path) -> list[Case]:
     missing = {field.name for field in fields(Case)} - set(frame.columns)
     if missing:
         raise DatasetError(f"{path}: columns {sorted(missing)} are missing; run the index step again")
+    if odd := set(frame["annotation"]) - set(get_args(Annotation)):
+        expected = " or ".join(get_args(Annotation))
+        raise DatasetError(f"{path}: expected annotation {expected}, got {sorted(odd)[0]!r}; run the index step again")
     return [Case(**{field.name: row[field.name] for field in fields(Case)}) for row in frame.to_dict("records")]

@@ -11,7 +11,6 @@ A row says one thing or several, and a scan may have several rows. Names are tex
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,18 +49,17 @@ def read_levels(path: Path) -> dict[str, Known]:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: expected a table of levels, got {error}") from None
-    rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
-    header = [name.strip() for name in rows.fieldnames or ()]
+    lines = [line.split("\t") for line in text.splitlines() if line]
+    header = [name.strip() for name in lines[0]] if lines else []
     strange = [name for name in header if name not in COLUMNS]
     if "scan" not in header or strange or len(set(header)) < len(header):
         raise DatasetError(f"{path}: expected columns of {', '.join(COLUMNS)} between tabs, got {', '.join(header)}")
-    rows.fieldnames = header
     found: dict[str, Known] = {}
-    for number, row in enumerate(rows, start=2):
+    for number, row in enumerate(lines[1:], start=2):
         where = f"{path}, row {number}"
-        if None in row or None in row.values():
+        if len(row) != len(header):
             raise DatasetError(f"{where}: expected {len(header)} columns between tabs, got another number")
-        values = {name: value.strip() for name, value in row.items()}
+        values = {name: value.strip() for name, value in zip(header, row, strict=True)}
         if not any(values.values()):
             continue
         scan = _stem(values["scan"])

@@ -3,5 +3,5 @@
 Lives here: overlap, surface with its surfels, identification, objects; annotation (what nobody labelled) and
 conventions (what nothing scores); case (a scan), rows and catalogue (the columns), pool (many scans). Pure functions
 that never load torch.
-Comes in: training (validation), report and stages. Goes out: to config and scan.
+Comes in: training (validation), report and stages. Goes out: to config, run (tables) and scan.
 """

@@ -24,6 +24,10 @@ from siil.run.provenance import RESEARCH_USE
 
 DOWNLOADS = {"siil_slicer.ctbl": slicer_table, "siil_itksnap.txt": itksnap_labels}
 """File name -> its text: written beside the page too."""
+SCANS = "siil_scans.tsv"
+"""Every tested scan of every model, as rows of the page: written beside it, and in it to be saved."""
+WORST, BEST = 75, 25
+"""Rows of a model in the page's table of scans."""
 _HEADLINE = (
     ("binary_dice", "work", "Binary Dice"),
     ("dice", "work", "Dice per vertebra"),
@@ -64,6 +68,7 @@ def build_page(
         figures: name -> PNG bytes; a figure of FIGURES without bytes is shown as missing.
     """
     viewers = inline_scans(results, count=results.settings.viewer_cases)
+    rows = case_rows(results, viewers)
     cases = list(dict.fromkeys(results.scans["case"]))
     every = [run_name(model, repeat) for repeat in range(results.repeats) for model in results.models]
     paths = find_records(results=results.results, data=results.data, models=every, folds=results.folds, cases=cases)
@@ -81,12 +86,13 @@ def build_page(
             FigureBlock(name, figure.title, figure.caption, figures.get(name)) for name, figure in FIGURES.items()
         ),
         case_columns=_CASES,
-        cases=tuple(case_rows(results, viewers)),
+        cases=tuple(shown_rows(rows)),
+        all_cases=len(rows),
         viewers=viewers,
         ran=tuple(summarise(records)),
         versions=_versions(records),
         config=_configuration(records),
-        downloads={name: make() for name, make in DOWNLOADS.items()},
+        downloads={**{name: make() for name, make in DOWNLOADS.items()}, SCANS: scans_text(rows)},
     )
 
 
@@ -141,6 +147,25 @@ def case_rows(results: Results, viewers: Mapping[str, ViewerScan]) -> list[CaseR
             right = pd.notna(row.get("all_right")) and bool(row.get("all_right"))
             rows.append(CaseRow(case, model, tuple(cells), name if name in viewers else "", not right))
     return rows
+
+
+def shown_rows(rows: Sequence[CaseRow]) -> list[CaseRow]:
+    """Of a model with many scans the worst and the best, as they are ordered: a browser cannot show thousands of rows
+    at once, and a person does not read them."""
+    of_model: dict[str, list[CaseRow]] = {}
+    for row in rows:
+        of_model.setdefault(row.model, []).append(row)
+    shown = []
+    for own in of_model.values():
+        many = len(own) > WORST + BEST
+        shown += [*own[:WORST], *own[-BEST:]] if many else own
+    return shown
+
+
+def scans_text(rows: Sequence[CaseRow]) -> str:
+    """All rows as TSV."""
+    lines = [_CASES, *([text for text, _ in row.cells] for row in rows)]
+    return "".join("\t".join(line) + "\n" for line in lines)
 
 
 def _score(value: Any) -> tuple[str, float | str]:

@@ -89,6 +89,8 @@ class Page:
     figures: tuple[FigureBlock, ...]
     case_columns: tuple[str, ...]
     cases: tuple[CaseRow, ...]
+    all_cases: int
+    """rows of all scans; `cases` may be fewer"""
     viewers: Mapping[str, ViewerScan]
     ran: tuple[Ran, ...]
     versions: Mapping[str, str]

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 import platform
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,16 @@ _VERSIONS = ("torch", "monai", "numpy", "SimpleITK", "nibabel", "pandas", "sciki
 
 def code_digest(stage: str) -> str:
     """12 hex digits over the import closure of the stage's module, comments and docstrings stripped, and its assets."""
-    digest = hashlib.sha256()
+    return _code_digest(stage, PACKAGE)
+
+
+@cache
+def _code_digest(stage: str, package: Path) -> str:
+    found = hashlib.sha256()
     for path in code_files(stage):
         content = _normalised(path) if path.suffix == ".py" else files.sha256(path)
-        digest.update(f"{path.relative_to(PACKAGE)}\0{content}\0".encode())
-    return digest.hexdigest()[:12]
+        found.update(f"{path.relative_to(package)}\0{content}\0".encode())
+    return found.hexdigest()[:12]
 
 
 def code_files(stage: str) -> list[Path]:
@@ -117,6 +123,7 @@ def record(
     stage: str,
     config: Mapping[str, Any],
     inputs: Iterable[Path] = (),
+    outputs: Iterable[Path] = (),
     seed: int | None = None,
     write: bool = True,
 ) -> Iterator[dict[str, Any]]:
@@ -127,6 +134,7 @@ def record(
         stage: verb of the pipeline.
         config: the resolved sections that the stage saw.
         inputs: files whose SHA-256 goes into the record, by name; folders are kept as far as names need them to differ.
+        outputs: the same of files that the block writes.
         seed: seed of the randomness used, if any.
         write: False for those of several processes that leave the record to the first.
 
@@ -146,13 +154,31 @@ def record(
         "versions": versions(),
         "device": "cpu",
         "seed": seed,
-        "inputs": {name: _digest(item) for name, item in _named(inputs).items()},
+        "inputs": _digests(inputs),
     }
     yield entry
+    if made := _digests(outputs):
+        entry["outputs"] = made
     entry["started"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started))
     entry["seconds"] = round(time.time() - started, 3)
     if write:
         files.write_json(path, entry)
+
+
+def up_to_date(
+    path: Path, *, stage: str, config: Mapping[str, Any], inputs: Iterable[Path], outputs: Iterable[Path]
+) -> bool:
+    """Does the run record at `path` name this code, this configuration, and these inputs and outputs as they are?"""
+    try:
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        now = (code_digest(stage), json.loads(json.dumps(dict(config))), _digests(inputs), _digests(outputs))
+        return now == tuple(entry.get(key) for key in ("code", "config", "inputs", "outputs"))
+    except (OSError, ValueError, AttributeError, InputError):
+        return False
+
+
+def _digests(paths: Iterable[Path]) -> dict[str, str]:
+    return {name: digest(item) for name, item in _named(paths).items()}
 
 
 def _named(paths: Iterable[Path]) -> dict[str, Path]:
@@ -164,9 +190,19 @@ def _named(paths: Iterable[Path]) -> dict[str, Path]:
     return {"/".join(path.parts[-parts:]): path for path in unique}
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """SHA-256 of a file; of one that this process has seen and that was not written since, without reading it again.
+
+    Raises InputError where there is none.
+    """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; give the path of an existing one, or run the step that makes it")
+    about = Path(path).stat()
+    return _sha256(path, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
+
+
+@lru_cache(4096)
+def _sha256(path: Path, *_: int) -> str:
     return files.sha256(path)
 
 

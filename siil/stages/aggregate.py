@@ -8,6 +8,7 @@ more rows of the same scans and patients. Averages and intervals come from siil.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +44,10 @@ def aggregate(
         provenance.run_path(output / "vertebrae.tsv"), stage="aggregate", config=used, inputs=[data / "cases.tsv"]
     ) as entry:
         patients = {case.case: case.patient for case in read_cases(data / "cases.tsv")}
-        parts = [_rows(path, run, fold, patients.get(case, "")) for run, fold, case, path in tested]
+        parts = [
+            _rows(list(group), run, fold, patients)
+            for (run, fold), group in groupby(tested, key=lambda item: (item[0], item[1]))
+        ]
         vertebrae, scans = (pd.concat([part[s] for part in parts], ignore_index=True) for s in ("vertebra", "scan"))
         metrics = [metric.name for metric in metrics_of(scans.columns)]
         summary = pool.summarise(scans, by=("model", "space"), metrics=metrics, settings=config.report)
@@ -70,12 +74,16 @@ def _tested(config: Config, results: Path, data: Path) -> Iterator[tuple[str, in
                 yield run, fold, case, path
 
 
-def _rows(path: Path, run: str, fold: int, patient: str) -> dict[str, pd.DataFrame]:
-    if not patient:
-        raise DatasetError(f"{path}: the case is not in cases.tsv; run index and split again")
-    frame = read_table(path, text=True)
-    parts = rows.split(frame, where=str(path))
+def _rows(
+    tested: list[tuple[str, int, str, Path]], run: str, fold: int, patients: dict[str, str]
+) -> dict[str, pd.DataFrame]:
+    for _, _, case, path in tested:
+        if not patients.get(case):
+            raise DatasetError(f"{path}: the case is not in cases.tsv; run index and split again")
+    parts = rows.read([path for *_, path in tested])
+    patient_of = [patients[case] for _, _, case, _ in tested]
     for part in parts.values():
+        patient = [patient_of[number] for number in part.pop("file")]
         _lead(part, run, fold)
         part.insert(4, "patient", patient)
     return parts

@@ -30,10 +30,11 @@ def report(
 ) -> None:
     """Write the report: one HTML file with tables, figures, an interactive viewer of some scans, and provenance.
 
-    The page needs no network and no other file. Colour tables of the labels for 3D Slicer (siil_slicer.ctbl) and
-    ITK-SNAP (siil_itksnap.txt) are written beside it.
+    The page needs no network and no other file. The table of all scans (siil_scans.tsv; the page shows the worst and
+    the best of many) and colour tables of the labels for 3D Slicer (siil_slicer.ctbl) and ITK-SNAP (siil_itksnap.txt)
+    are written beside it.
     """
-    from siil.report.content import DOWNLOADS, build_page
+    from siil.report.content import build_page
     from siil.report.figures import FIGURES
     from siil.report.page import render_page
     from siil.report.results import read_results
@@ -58,8 +59,8 @@ def report(
             figures={name: path.read_bytes() for name in FIGURES if (path := figures / f"{name}.png").is_file()},
         )
         files.write_text(output, render_page(page))
-        for name, make in DOWNLOADS.items():
-            files.write_text(output.parent / name, make())
+        for name, text in page.downloads.items():
+            files.write_text(output.parent / name, text)
         log.info("wrote %s (%.1f MB)", output, output.stat().st_size / 1e6)
 
 

@@ -58,6 +58,12 @@ def test_what_is_no_table_is_refused_in_one_line(tmp_path, content):
     assert "\n" not in str(caught.value)
 
 
+def test_an_annotation_that_is_none_is_refused(tmp_path):
+    write_cases(tmp_path / "cases.tsv", [case("a"), replace(case("b"), annotation="half")])
+    with pytest.raises(DatasetError, match=r"cases\.tsv: expected annotation all or whole, got 'half'"):
+        read_cases(tmp_path / "cases.tsv")
+
+
 def test_a_table_without_its_columns_is_refused(tmp_path):
     (tmp_path / "cases.tsv").write_text("case\tpatient\na\ta\n")
     with pytest.raises(DatasetError, match="run the index step again"):

@@ -56,3 +56,26 @@ def test_a_table_without_its_columns_is_refused_by_name() -> None:
     text = rows.to_text(written().drop(columns=["hit_verse"]))
     with pytest.raises(DatasetError, match=r"x\.tsv: columns \['hit_verse'\] are missing"):
         rows.split(read(text), where="x.tsv")
+
+
+def test_tables_of_many_cases_come_in_their_order_though_their_columns_differ(tmp_path) -> None:
+    other = written()
+    other["case"] = "008"
+    wider = other.assign(nsd_9mm=0.5)[[*other.columns[:6], "nsd_9mm", *other.columns[6:]]]
+    paths = [tmp_path / name for name in ("0.tsv", "1.tsv", "2.tsv")]
+    for path, frame in zip(paths, (written(), wider, written()), strict=True):
+        path.write_text(rows.to_text(frame), encoding="utf-8")
+    parts = rows.read(paths)
+    assert parts["vertebra"]["file"].tolist() == [0] * 3 + [1] * 3 + [2] * 3
+    assert parts["scan"]["case"].tolist() == ["007", "008", "007"]
+    alone = rows.split(read(rows.to_text(written())), where="x.tsv")
+    last = parts["vertebra"][parts["vertebra"]["file"] == 2].reset_index(drop=True)
+    pd.testing.assert_frame_equal(last[list(alone["vertebra"].columns)], alone["vertebra"])
+    assert parts["vertebra"]["nsd_9mm"].isna().sum() == 6
+
+
+def test_of_many_tables_the_one_that_lacks_a_column_is_named(tmp_path) -> None:
+    for name, frame in (("0.tsv", written()), ("1.tsv", written().drop(columns="detected"))):
+        (tmp_path / name).write_text(rows.to_text(frame), encoding="utf-8")
+    with pytest.raises(DatasetError, match=r"1\.tsv: columns \['detected'\] are missing"):
+        rows.read([tmp_path / "0.tsv", tmp_path / "1.tsv"])

@@ -4,8 +4,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from siil.report.content import DOWNLOADS, build_page, case_rows, headline, inline_scans, table_block
-from siil.report.page import render_page
+from siil.report.content import (
+    BEST,
+    DOWNLOADS,
+    SCANS,
+    WORST,
+    build_page,
+    case_rows,
+    headline,
+    inline_scans,
+    scans_text,
+    shown_rows,
+    table_block,
+)
+from siil.report.page import CaseRow, render_page
 from siil.report.results import Results
 
 
@@ -33,6 +45,33 @@ def test_a_table_takes_title_and_notes_from_the_markdown_and_finds_its_columns_o
     block = table_block("comparison", frame, markdown=text)
     assert (block.title, block.caption) == ("Comparison", "A note.")
     assert block.numeric == (False, True, True)
+
+
+def test_of_many_scans_the_worst_and_the_best_of_each_model_are_shown_and_all_can_be_saved() -> None:
+    sizes = {"siil": 1005, "unet": 100}
+    rows = [
+        CaseRow(f"s{n}", model, ((f"s{n}", f"s{n}"), (model, model), (f"0.{n}", n)), "", False)
+        for model, count in sizes.items()
+        for n in range(count)
+    ]
+    shown = shown_rows(rows)
+    own = [row.case for row in shown if row.model == "siil"]
+    assert own == [*(f"s{n}" for n in range(WORST)), *(f"s{n}" for n in range(1005 - BEST, 1005))]
+    assert [row.case for row in shown if row.model == "unet"] == [f"s{n}" for n in range(100)]
+    lines = scans_text(rows).splitlines()
+    assert lines[0].startswith("scan\tmodel\tfold\t")
+    assert lines[1005] == "s1004\tsiil\t0.1004"
+    assert len(lines) == 1 + 1105
+
+
+def test_a_page_of_many_scans_says_how_many_it_shows_and_offers_all(results: Results) -> None:
+    page = build_page(results, experiment="demo", description="", tables=[], figures={})
+    assert page.all_cases == len(page.cases)
+    assert SCANS in page.downloads
+    assert "Every tested scan with its scores" in render_page(page)
+    text = render_page(replace(page, all_cases=4020))
+    assert f"{len(page.cases)} of 4020 rows" in text
+    assert 'download="siil_scans.tsv">siil_scans.tsv</a>)' in text
 
 
 def test_scans_are_listed_worst_first_with_their_faults(results: Results) -> None:
@@ -76,7 +115,7 @@ def test_the_page_holds_every_figure_by_name_even_when_its_file_is_missing(resul
     assert page.versions == {"python": "3.11.7", "torch": "2.13.0"}
     assert "learning_rate: 0.002" in page.config
     assert [(row.stage, row.model, row.fold) for row in page.ran][:2] == [("train", "siil", "0"), ("test", "siil", "0")]
-    assert set(page.downloads) == set(DOWNLOADS)
+    assert set(page.downloads) == {*DOWNLOADS, SCANS}
 
 
 def test_the_page_of_repeats_lists_each_scan_once_and_every_training(

@@ -35,7 +35,7 @@ def package(tmp_path, monkeypatch) -> Path:
 
 
 def digest() -> str:
-    for cached in (provenance._tree, provenance._imports, provenance._normalised):
+    for cached in (provenance._tree, provenance._imports, provenance._normalised, provenance._code_digest):
         cached.cache_clear()
     return provenance.code_digest("evaluate")
 

@@ -43,7 +43,7 @@ def tree(tmp_path: Path) -> Path:
 
 def make_tree(tmp_path: Path, b: str = "b") -> Path:
     """Two folds of a1, a2 (one patient) and `b`."""
-    empty = dict.fromkeys(Case.__dataclass_fields__, "")
+    empty = dict.fromkeys(Case.__dataclass_fields__, "") | {"annotation": "all"}
     patients = {"a1": "a", "a2": "a", b: b}
     folds = {0: ("a1", "a2"), 1: (b,)}
     write_cases(tmp_path / "data/cases.tsv", [Case(**empty | {"case": c, "patient": p}) for c, p in patients.items()])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from siil.anatomy import BY_NAME
 from siil.config import partial
 from siil.datasets.annotation import mark_unlabelled
+from siil.datasets.cases import write_cases
 from siil.errors import DatasetError, InputError
 from siil.metrics import rows
 from siil.run import files
@@ -19,6 +21,7 @@ from siil.scan.grid import Grid, Volume
 from siil.scan.preprocess import Geometry, undo_labels
 from siil.scan.volume import read_mask, write_volume
 from siil.stages.evaluate import evaluate
+from tests.datasets.test_cases import case as row
 
 SOURCE = Grid((24, 16, 16), (1.0, 1.0, 1.0))
 WORKING = Grid((13, 8, 8), (2.0, 2.0, 2.0), (0.5, 0.5, 0.5))
@@ -51,17 +54,20 @@ def case(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, annotation: str = "all", **settings) -> dict[str, pd.DataFrame]:
+def run(folder: Path, annotation: str = "all", tested: str = "a\n", **settings) -> dict[str, pd.DataFrame]:
     usual = {"surface_tolerances_mm": [1, 2], "identification_mm": 20, "input_grid": True, "beyond_annotation": "count"}
     values = usual | settings
+    row_of_a = replace(row("a"), mask=str(folder / "raw_msk.nii.gz"), annotation=annotation)
+    write_cases(folder / "cases.tsv", [row_of_a, row("not_tested")])
+    (folder / "testing.txt").write_text(tested)
     evaluate(
         config=partial({"evaluate": values}),
-        truth=folder / "msk/a.nii.gz",
-        truth_input=folder / "raw_msk.nii.gz",
-        geometry=folder / "geometry/a.json",
+        cases=folder / "cases.tsv",
+        data=folder,
+        tested=folder / "testing.txt",
         prediction=folder / "test",
-        output=folder / "out/a.tsv",
-        annotation=annotation,
+        output=folder / "out",
+        manifest=folder / "out.sha256",
     )
     frame = pd.read_csv(folder / "out/a.tsv", sep="\t", dtype=str, keep_default_na=False)
     return rows.split(frame, where="a.tsv")
@@ -113,6 +119,11 @@ def test_a_run_record_lies_beside_the_table(case: Path) -> None:
     assert set(record["inputs"]) >= {"a.nii.gz", "raw_msk.nii.gz", "a_seg.nii.gz", "a_scan.json"}
 
 
+def test_a_tested_case_that_the_table_does_not_hold_is_named(case: Path) -> None:
+    with pytest.raises(DatasetError, match=r"testing\.txt: case b is not in .*cases\.tsv; run index and split again"):
+        run(case, tested="a\nb\n")
+
+
 def test_a_prediction_on_another_grid_is_refused(case: Path) -> None:
     write_volume(case / "test/a_work.nii.gz", Volume(np.zeros((13, 8, 9), np.uint8), WORKING))
     with pytest.raises(InputError, match=r"a_work\.nii\.gz: expected the grid of the truth"):
@@ -129,7 +140,7 @@ def test_a_prediction_at_another_place_is_refused(case: Path) -> None:
 
 def test_scan_facts_without_the_flag_are_refused(case: Path) -> None:
     files.write_json(case / "test/a_scan.json", {"margin": 3})
-    with pytest.raises(DatasetError, match="key `uncertain`"):
+    with pytest.raises(InputError, match="key `uncertain`"):
         run(case)
 
 
@@ -155,6 +166,14 @@ def test_what_is_predicted_beyond_the_annotation_counts_unless_it_is_ignored(cas
         assert ignored.loc[space, names].tolist() == [2, 2, 1, True]
     assert ignored.loc["work", "binary_dice"] == 1 > counted.loc["work", "binary_dice"]
     assert ignored.loc["ceiling", "n_predicted"] == 2
+
+
+def test_another_annotation_scores_the_case_again(case: Path) -> None:
+    times = []
+    for annotation in ("all", "whole", "whole"):
+        run(case, annotation=annotation, beyond_annotation="ignore")
+        times.append((case / "out/a.tsv").stat().st_mtime_ns)
+    assert times[0] < times[1] == times[2]
 
 
 def test_to_ignore_takes_nothing_where_everything_is_annotated(case: Path) -> None:

@@ -41,7 +41,7 @@ def test_the_page_its_colour_tables_and_its_record_are_written(tree: Tree, tmp_p
     page = _run(tree, tmp_path, tree.aggregate)
     text = page.read_text(encoding="utf-8")
     assert {path.name for path in page.parent.iterdir()} == {
-        *("index.html", "run.json", "siil_slicer.ctbl", "siil_itksnap.txt")
+        *("index.html", "run.json", "siil_scans.tsv", "siil_slicer.ctbl", "siil_itksnap.txt")
     }
     assert "Comparison of models" in text
     assert "A note." in text

@@ -15,7 +15,7 @@ from siil.anatomy import indices_to_codes
 from siil.errors import InputError, SiilError
 from siil.model.build import build_network
 from siil.model.weights import Weights, load_network, save_weights
-from siil.run import files
+from siil.run import checksums, files
 from siil.scan import volume
 from siil.scan.grid import Grid, Volume
 from siil.scan.labels import labels_present
@@ -45,6 +45,7 @@ def weights(tmp_path_factory) -> Path:
 def reading(monkeypatch) -> None:
     """Whatever the weights file holds, the network reads a vertebra's label off its brightness in `spine`."""
     monkeypatch.setattr("siil.model.weights.load_network", lambda path: (Reader(), load_network(path)[1]))
+    stage._network.cache_clear()
 
 
 def spine() -> tuple[np.ndarray, np.ndarray]:
@@ -73,8 +74,19 @@ def case(tmp_path) -> tuple[Path, Path]:
 
 
 def run(image: Path, geometry: Path, weights: Path, output: Path) -> None:
+    """The case alone is on the list."""
     settings = config.partial(config.sections(CONFIG, ("inference",)))
-    stage.test(config=settings, image=image, geometry=geometry, weights=weights, output=output, device="cpu")
+    data = image.parents[1]
+    (data / "testing.txt").write_text("sub-1\n")
+    stage.test(
+        config=settings,
+        data=data,
+        tested=data / "testing.txt",
+        weights=weights,
+        output=output,
+        manifest=output.with_name(f"{output.name}.sha256"),
+        device="cpu",
+    )
 
 
 @pytest.mark.usefixtures("reading")
@@ -104,6 +116,29 @@ def test_every_file_of_a_case_is_written(case, weights, tmp_path):
     record = json.loads((tmp_path / "out/sub-1_seg.run.json").read_text())
     assert record["stage"] == "test"
     assert set(record["inputs"]) == {"sub-1.nii.gz", "sub-1.json", "weights.safetensors"}
+    assert set(record["outputs"]) == {f"sub-1_{kind}" for kind in kinds}
+    assert list(checksums.read(tmp_path / "out.sha256")) == [tmp_path / f"out/sub-1_{kind}" for kind in kinds]
+
+
+def test_a_second_time_no_network_is_loaded(case, weights, tmp_path, monkeypatch):
+    run(*case, weights, tmp_path / "out")
+    stage._network.cache_clear()
+    monkeypatch.setattr("siil.model.weights.load_network", None)
+    run(*case, weights, tmp_path / "out")
+
+
+def test_other_weights_under_the_same_name_are_another_network(case, weights, tmp_path):
+    mine = tmp_path / "weights.safetensors"
+    mine.write_bytes(weights.read_bytes())
+    run(*case, mine, tmp_path / "out")
+    before = (tmp_path / "out/sub-1_core.npz").read_bytes()
+    network, about = load_network(weights)
+    with torch.no_grad():
+        for value in network.parameters():
+            value.mul_(-1)
+    save_weights(mine, network, about=about)
+    run(*case, mine, tmp_path / "out")
+    assert (tmp_path / "out/sub-1_core.npz").read_bytes() != before
 
 
 @pytest.mark.usefixtures("reading")
@@ -132,6 +167,7 @@ def test_a_case_of_another_spacing_is_refused_and_nothing_written(case, weights,
     with pytest.raises(InputError, match="weights were trained at 3 mm"):
         run(image, geometry, weights, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out.sha256").exists()
 
 
 def test_an_image_that_is_not_of_its_geometry_is_refused(case, weights, tmp_path):

@@ -20,9 +20,10 @@ Elapsed time: 0:00:20.000000
 
 @pytest.fixture
 def folder(tmp_path):
-    """fetch: 10 s, 9 of them work; the two pap side by side in 6 s: 4 + 6 s, of which 1 + 3 s work."""
+    """fetch: 10 s, 9 of them work; two batches of pap side by side in 6 s: 4 s and 6 s, in each of which two processes
+    worked, together 2 s and 6 s."""
     begun = datetime(2026, 11, 24, 14).timestamp()
-    ran = [("raw/fetch/phantoms", 10, 9, 12), ("phantoms/pap/a", 4, 1, 18), ("phantoms/pap/b", 6, 3, 20)]
+    ran = [("raw/fetch/phantoms", 10, 9, 12), ("phantoms/pap/1.of.2", 4, 1, 18), ("phantoms/pap/2.of.2", 6, 3, 20)]
     for name, whole, work, end in [*ran, ("phantoms/pap/of_a_run_before", 5, 5, -1)]:
         table = tmp_path / "logs" / f"{name}.tsv"
         table.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +32,8 @@ def folder(tmp_path):
         path = {"raw/fetch/phantoms": "data/raw/phantoms"}.get(name, f"data/{name}")
         record = tmp_path / f"{path}.run.json"
         record.parent.mkdir(parents=True, exist_ok=True)
-        record.write_text(json.dumps({"seconds": work}), encoding="utf-8")
+        entry = {"seconds": whole, "scan_seconds": 2 * work, "processes": 2} if "pap" in name else {"seconds": work}
+        record.write_text(json.dumps(entry), encoding="utf-8")
     (tmp_path / "log").write_text(LOG, encoding="utf-8")
     return tmp_path
 

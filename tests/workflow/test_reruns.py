@@ -11,8 +11,9 @@ import pytest
 from tests.workflow.checkout import Checkout
 
 pytestmark = pytest.mark.slow
-CASES = 5
-"""Phantoms of the tiny experiment: four patients, one of them with two series."""
+SCORED = {"test": 2, "evaluate": 2}
+"""The tiny experiment has five phantoms and two folds."""
+AFTER_SPLIT = {"train": 2, **SCORED}
 REPORTING = {"aggregate": 1, "tables": 1, "figures": 1, "report": 1}
 
 
@@ -30,14 +31,14 @@ def test_a_line_of_a_metric_reruns_evaluate_and_what_follows(finished):
     with (finished.folder / "siil/metrics/surface.py").open("a", encoding="utf-8") as stream:
         stream.write("CHANGED = 1\n")
     planned = finished.plan()
-    assert planned["evaluate"] == CASES
+    assert planned["evaluate"] == 2
     assert {"fetch", "index", "preprocess", "pap", "split", "test"} & set(planned) == set()
 
 
 def test_a_line_of_the_evaluation_reruns_nothing_before_it(finished):
     with (finished.folder / "siil/stages/evaluate.py").open("a", encoding="utf-8") as stream:
         stream.write("CHANGED = 1\n")
-    assert finished.plan() == {"evaluate": CASES, **REPORTING}
+    assert finished.plan() == {"evaluate": 2, **REPORTING}
 
 
 def test_a_line_of_the_tables_reruns_tables_and_report(finished):
@@ -48,29 +49,92 @@ def test_a_line_of_the_tables_reruns_tables_and_report(finished):
 
 def test_a_decoding_value_reruns_test_and_what_follows(finished):
     planned = finished.plan(config=("inference={decode: {prior_t13: -7}}",))
-    assert planned == {"test": CASES, "evaluate": CASES, **REPORTING}
+    assert planned == {**SCORED, **REPORTING}
 
 
 def test_a_training_value_reruns_train_and_what_follows(finished):
     planned = finished.plan(config=("train={epochs: 3}",))
-    assert planned == {"train": 2, "test": CASES, "evaluate": CASES, **REPORTING}
+    assert planned == {"train": 2, **SCORED, **REPORTING}
 
 
 def test_repeats_add_trainings_and_leave_the_first(finished):
     assert finished.plan(config=("repeats=1",)) == {}
-    assert finished.plan(config=("repeats=2",)) == {"train": 2, "test": CASES, "evaluate": CASES, **REPORTING}
+    assert finished.plan(config=("repeats=2",)) == {"train": 2, **SCORED, **REPORTING}
 
 
 def test_a_metric_value_reruns_evaluate_and_what_follows(finished):
-    assert finished.plan(config=("evaluate={identification_mm: 10}",)) == {"evaluate": CASES, **REPORTING}
+    assert finished.plan(config=("evaluate={identification_mm: 10}",)) == {"evaluate": 2, **REPORTING}
 
 
 def test_one_changed_scan_reruns_what_saw_it(finished):
     scan = next(Path(finished.folder, "data/raw").rglob("*_seg-vert_msk.nii.gz"))
     scan.write_bytes(scan.read_bytes() + b"\0")
-    planned = finished.plan()
-    assert planned["preprocess"] == 1
-    assert planned["pap"] == 1
+    before = made(finished)
+    ran = finished.ran()
+    assert {"preprocess", "pap", "split"} <= set(ran)
+    assert changed(finished, before, "data/phantom_tiny/img") == {scan.name.replace("_seg-vert_msk", "")}
+    assert changed(finished, before, "results/tiny/train") == set()  # the network sees what it saw
+    assert finished.plan() == {}
+
+
+def made(checkout: Checkout) -> dict[Path, int]:
+    """Every file of data and results with its time."""
+    files = [path for name in ("data", "results") for path in Path(checkout.folder, name).rglob("*") if path.is_file()]
+    return {path: path.stat().st_mtime_ns for path in files}
+
+
+def changed(checkout: Checkout, before: dict[Path, int], folder: str, end: str = ".nii.gz") -> set[str]:
+    """Names of the volumes below a folder that are new or have another time."""
+    now = {path: time for path, time in made(checkout).items() if path.is_relative_to(checkout.folder / folder)}
+    return {path.name for path, time in now.items() if before.get(path) != time and path.name.endswith(end)}
+
+
+def test_a_deleted_volume_is_made_again_alone_and_retrains_nothing(finished):
+    image = next(Path(finished.folder, "data/phantom_tiny/img").glob("*.nii.gz"))
+    content = image.read_bytes()
+    image.unlink()
+    before = made(finished)
+    assert finished.ran() == {"preprocess": 1, "pap": 1, "split": 1}
+    assert image.read_bytes() == content
+    assert changed(finished, before, "data/phantom_tiny") == {image.name}
+    assert finished.plan() == {}
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(b"edited")], ids=["deleted", "edited"])
+def test_a_prediction_that_is_gone_or_another_is_made_again_alone(finished, harm):
+    seg = next(Path(finished.folder, "results/tiny/test/siil/fold0").glob("*_seg.nii.gz"))
+    content = seg.read_bytes()
+    harm(seg)
+    before = made(finished)
+    ran = finished.ran()
+    assert ran == {"test": 1, "evaluate": 1, **REPORTING}
+    assert seg.read_bytes() == content
+    case = seg.name.removesuffix("_seg.nii.gz")
+    assert changed(finished, before, "results/tiny/test") == {
+        f"{case}_{kind}.nii.gz" for kind in ("seg", "work", "raw")
+    }
+    assert changed(finished, before, "results/tiny/evaluate", ".tsv") == set()  # scored from the same bytes
+    assert finished.plan() == {}
+
+
+def test_a_scan_that_fails_is_named_and_the_others_of_its_fold_are_kept(finished):
+    folder = finished.folder / "results/tiny/evaluate/siil"
+    scored = sorted((folder / "fold0").glob("*.tsv"))
+    scored[0].unlink()
+    scored[0].mkdir()  # cannot be written
+    before = made(finished)
+    failed = finished.call("snakemake", "--cores", "2", "--config", "experiment=tiny")
+    assert failed.returncode == 1
+    bad = scored[0].stem
+    assert f"evaluate: 1 of {len(scored)} scans failed: {bad} (" in failed.stdout
+    assert "Is a directory" in failed.stdout
+    assert not (folder / "fold0.sha256").exists()
+    assert changed(finished, before, "results/tiny/evaluate", ".tsv") == set()
+    assert finished.plan() == {"evaluate": 1, **REPORTING}
+    scored[0].rmdir()
+    assert finished.ran() == {"evaluate": 1, **REPORTING}
+    assert changed(finished, before, "results/tiny/evaluate", ".tsv") == {scored[0].name}
+    assert finished.plan() == {}
 
 
 def test_new_times_on_the_same_contents_rerun_nothing(finished):
@@ -86,7 +150,7 @@ def test_an_index_that_says_the_same_retrains_nothing(finished):
         stream.write("CHANGED = 1\n")
     ran = finished.ran()
     assert ran["index"] == 1
-    assert {"preprocess", "pap", "split", "train", "test", "evaluate"} & set(ran) == set()
+    assert set(ran) == {"index"}
     assert finished.plan() == {}
 
 
@@ -98,7 +162,7 @@ def test_a_step_that_failed_is_run_again_although_its_products_are_there(finishe
     finished.edit("siil/stages/split.py", "    raise RuntimeError\n", "")
     ran = finished.ran()
     assert ran["split"] == 1
-    assert "train" not in ran
+    assert set(ran) == {"split"}
     assert finished.plan() == {}
 
 
@@ -121,5 +185,5 @@ def test_snakemakes_own_report_has_the_tables_and_figures(finished):
 def test_make_dag_and_the_plan_of_a_fresh_folder(tmp_path):
     checkout = Checkout(tmp_path / "repository")
     planned = checkout.plan()
-    assert planned == {"fetch": 1, "index": 1, "split": 1, "train": 2, **REPORTING}
+    assert planned == {"fetch": 1, "index": 1, "split": 1, **AFTER_SPLIT, **REPORTING}
     assert "flowchart" in checkout.snakemake("--rulegraph", "mermaid-js")

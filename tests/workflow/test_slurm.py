@@ -69,6 +69,7 @@ def stop_training(checkout: Checkout, step_file: Path, seconds: float) -> float:
 def submitted(slurm: PrivateSlurm, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """The smallest experiment, run on SLURM; its training killed by its time limit, then by scancel."""
     checkout = Checkout(tmp_path_factory.mktemp("cluster") / "repository")
+    checkout.edit("siil/datasets/batches.py", "CASES = 64", "CASES = 1")  # so that three scans are several batches
     partitions = [f"{rule}:slurm_partition=gpu" for rule in ("train", "test", "evaluate")]
     minutes = ("--set-resources", "train:runtime=attempt**4+1", *partitions)
     account = ("--default-resources", "slurm_partition=cpu", "slurm_account=spine", "mem_mb=2000", "runtime=30")
@@ -81,7 +82,7 @@ def submitted(slurm: PrivateSlurm, tmp_path_factory: pytest.TempPathFactory) -> 
             wait_for(lambda: training_jobs(slurm)[0]["JobState"] == "TIMEOUT", 300, f"the end of {limited['JobId']}")
             stop_training(checkout, resume, 1500)
             output("scancel", training_jobs(slurm)[1]["JobId"])
-            assert process.wait(timeout=900) == 0, (checkout.folder / "log").read_text()[-6000:]
+            assert process.wait(timeout=1800) == 0, (checkout.folder / "log").read_text()[-6000:]
         finally:
             process.kill()
     return checkout
@@ -111,10 +112,14 @@ def test_only_training_and_testing_had_a_gpu(slurm, submitted):
     assert {job["Partition"] for job in others} == {"cpu"}
 
 
-def test_preparing_was_an_array_and_the_report_one_job(slurm, submitted):
-    prepared = named(slurm, "preprocess")
-    assert len(prepared) == 3
-    assert len({job["ArrayJobId"] for job in prepared}) == 1
+def test_preparing_was_an_array_a_fold_was_scored_by_one_job_and_the_report_was_one(slurm, submitted):
+    for step, threads in (("preprocess", 4), ("pap", 4)):
+        lists = list((submitted.folder / "data/phantom_smallest" / step).glob("*.sha256"))
+        tasks = named(slurm, step)
+        assert len(tasks) == len(lists) > 1
+        assert len({job["ArrayJobId"] for job in tasks}) == 1
+        assert {job["NumCPUs"] for job in tasks} == {str(threads)}
+    assert len([job for job in slurm.jobs() if job.get("Comment", "").startswith("rule_score_siil_fold0")]) == 1
     groups = [job for job in slurm.jobs() if job.get("Comment", "").startswith("rule_reporting")]
     assert len(groups) == 1
     comments = [job.get("Comment", "") for job in slurm.jobs()]

@@ -1,13 +1,17 @@
-"""What the rules share: the configuration, and the few functions that ask which cases and folds there are."""
+"""What the rules share: the configuration, and the few functions that ask which cases there are."""
 
 import functools
+import hashlib
 import json
 import os
 import runpy
+import shutil
 import sys
+from dataclasses import astuple
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 ROOT = Path(workflow.basedir).parent
 sys.path.insert(0, str(ROOT))
@@ -25,8 +29,9 @@ if (
 
 from siil import config as configuration
 from siil.config import layers
-from siil.datasets.layout import CASE
+from siil.datasets import batches as dealing
 from siil.errors import SiilError
+from siil.run import checksums
 from siil.run.pipeline import BY_NAME
 from siil.run.provenance import code_digest
 
@@ -67,11 +72,11 @@ RUNS = configuration.runs(CONFIG)  # what the wildcard `model` stands for: siil,
 DATASET = CONFIG.dataset.name
 DATA = f"data/{DATASET}"
 RESULTS = f"results/{EXPERIMENT}"
+CORES = workflow.resource_settings.cores or 8
 # Trainings share the cores of this machine: on CPUs two side by side with half the cores each are done before two in turn.
-TRAIN_THREADS = max(
-    1,
-    (workflow.resource_settings.cores or 8) // (len(RUNS) * len(CONFIG.folds)),
-)
+TRAIN_THREADS = max(1, CORES // (len(RUNS) * len(CONFIG.folds)))
+# So do the folds that are tested, a scan per core at a time. On a GPU one scan at a time.
+TEST_THREADS = 1 if shutil.which("nvidia-smi") else TRAIN_THREADS
 
 
 wildcard_constraints:
@@ -80,7 +85,8 @@ wildcard_constraints:
     source="|".join(CONFIG.dataset.sources),
     model="|".join(RUNS),
     fold=r"\d+",
-    case=CASE,
+    batch=r"\d+",
+    batches=r"\d+",
 
 
 def own_files(wildcards):
@@ -110,62 +116,79 @@ def cases():
     return read_cases(*indexed())
 
 
-def listed(fold, part):
-    """Case ids of a fold's list, once `index` and `split` have run. Asking `index` first matters: Snakemake looks again
-    at a job when the checkpoint that it waits for ran, not when that one turned out to need no run.
-    """
-    indexed()
-    path = Path(f"{DATA}/folds/{fold}/{part}.txt")
-    if workflow.dryrun and not path.is_file():
-        return planned()[int(fold)][
-            part
-        ]  # so that a plan is whole as soon as the cases are known
-    checkpoints.split.get(dataset=DATASET)
-    return path.read_text(encoding="utf-8").split()
+def of_batches(*patterns):
+    """Input function: `patterns` of every batch of the dataset's cases."""
+
+    def paths(wildcards):
+        batches = dealing.count(len(cases()))
+        used = {dealing.place(case, batches) for case in cases()}
+        return expand(patterns, batch=sorted(used), batches=batches)
+
+    return paths
 
 
-@functools.cache
-def planned():
-    """The lists that `split` will write, by fold and part."""
-    from siil.datasets import folds
-
-    settings, rare = CONFIG.dataset.split, CONFIG.dataset.pap.rare
-    made = folds.make_folds(list(cases().values()), settings=settings, rare=rare)
-    return [{part: getattr(fold, part) for part in folds.LISTS} for fold in made]
-
-
-def raw(column):
-    """Input function: the released file of a case, `image` or `mask`."""
-    return lambda wildcards: getattr(cases()[wildcards.case], column)
-
-
-def annotation(wildcards):
-    """Params function: how the annotation of a case ends."""
-    return cases()[wildcards.case].annotation
-
-
-def of_all_cases(*patterns):
-    """Input function: `patterns` of every case of the dataset."""
-    return lambda wildcards: expand(patterns, case=cases())
-
-
-def of_training_cases(*patterns):
-    """Input function: `patterns` of the cases that a fold trains and validates on."""
-    return lambda wildcards: expand(
-        patterns,
-        case=listed(wildcards.fold, "training") + listed(wildcards.fold, "validation"),
+def in_batch(wildcards):
+    """The cases of a batch."""
+    return dealing.members(
+        list(cases().values()), int(wildcards.batch), int(wildcards.batches)
     )
 
 
-def of_tested_cases(*patterns):
-    """Input function: `patterns` of every run, fold and tested case of the experiment."""
-    return lambda wildcards: [
+def released(wildcards):
+    """Input function: the released files of a batch, image and mask of each case."""
+    return [path for case in in_batch(wildcards) for path in (case.image, case.mask)]
+
+
+def rows(chosen):
+    """A digest of the rows of cases: a stage that reads them in cases.tsv runs again when one of its own changes."""
+    text = "\n".join("\t".join(astuple(case)) for case in chosen)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def rows_of_tested(wildcards):
+    """The same of the cases that a fold tests, once these are known."""
+    table = Path(f"{DATA}/cases.tsv")
+    tested = Path(f"{DATA}/folds/{wildcards.fold}/testing.txt")
+    if not table.is_file() or not tested.is_file():
+        return ""
+    known = read_cases(table, table.stat().st_mtime_ns)
+    names = tested.read_text(encoding="utf-8").split()
+    return rows([known[name] for name in names if name in known])
+
+
+def once_split(*patterns):
+    """Input function: files that do not depend on what the cases are, once `index` and `split` have run. Snakemake
+    then looks at the contents of the lists: what they say of other cases reruns nothing. Asking `index` first matters:
+    Snakemake looks again at a job when the checkpoint that it waits for ran, not when that one turned out to need no
+    run. A plan (-n) asks neither and shows all that may have to run.
+    """
+
+    def paths(wildcards):
+        if not workflow.dryrun:
+            indexed()
+            checkpoints.split.get(dataset=DATASET)
+        return expand(patterns, fold=wildcards.fold)
+
+    return paths
+
+
+def withdraw():
+    """Delete each list of files that is not true any more, so that its job runs again and mends what is missing."""
+    lists = [
         path
-        for fold in CONFIG.folds
-        for path in expand(
-            patterns, model=RUNS, fold=fold, case=listed(fold, "testing")
-        )
+        for verb in ("preprocess", "pap")
+        for path in Path(DATA).glob(f"{verb}/*.sha256")
     ]
+    lists += [
+        path
+        for verb in ("test", "evaluate")
+        for path in Path(RESULTS).glob(f"{verb}/*/fold*.sha256")
+    ]
+    for path in lists:
+        gone = checksums.untrue(path)
+        if gone is not None:
+            logger.warning(f"{gone} is gone or not what {path} says: it is made again.")
+            path.unlink()
 
 
 def above(path, steps=1):
@@ -176,3 +199,12 @@ def above(path, steps=1):
 def growing(amount):
     """Resource function: memory in MB, or minutes, that grow with each attempt at a job."""
     return lambda wildcards, attempt: amount * attempt
+
+
+def growing_by_process(amount):
+    """Resource function: so many MB for each process, that is thread, growing with each attempt."""
+    return lambda wildcards, attempt, threads: amount * threads * attempt
+
+
+if workflow.is_main_process and not {"--touch", "-t"} & set(sys.argv):
+    withdraw()

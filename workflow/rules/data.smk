@@ -51,64 +51,76 @@ checkpoint index:
         " --config {params.config:q} --log {log:q}"
 
 
+# Batches: a process (or a few, by threads) goes through the cases of each. Only the list of what they made is declared:
+# Snakemake deletes what a failed job declares, and the cases that are done must stay. `processes` is a matter of the
+# machine and reruns nothing.
 rule preprocess:
     input:
-        image=raw("image"),
-        mask=raw("mask"),
+        released,
     output:
-        image="data/{dataset}/img/{case}.nii.gz",
-        mask="data/{dataset}/msk/{case}.nii.gz",
-        geometry="data/{dataset}/geometry/{case}.json",
+        manifest="data/{dataset}/preprocess/{batch}.of.{batches}.sha256",
     log:
-        "logs/{dataset}/preprocess/{case}.log",
+        "logs/{dataset}/preprocess/{batch}.of.{batches}.log",
     benchmark:
-        "logs/{dataset}/preprocess/{case}.tsv"
+        "logs/{dataset}/preprocess/{batch}.of.{batches}.tsv"
     conda:
         "../envs/data.yaml"
-    threads: 1
+    threads: CORES
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(30),
+        mem_mb=growing_by_process(8000),
+        runtime=growing(240),
     params:
         config=settings("preprocess"),
         code=code_digest("preprocess"),
-        annotation=annotation,
+        rows=lambda wildcards: rows(in_batch(wildcards)),
+        data=DATA,
     shell:
-        "python -m siil preprocess --image {input.image:q} --mask {input.mask:q} --output-image {output.image:q}"
-        " --output-mask {output.mask:q} --output-geometry {output.geometry:q} --annotation {params.annotation}"
+        "python -m siil preprocess --cases {params.data:q}/cases.tsv --batch {wildcards.batch} --batches {wildcards.batches}"
+        " --output {params.data:q} --manifest {output.manifest:q} --processes {threads}"
         " --config {params.config:q} --log {log:q}"
 
 
 rule pap:
     input:
-        mask="data/{dataset}/msk/{case}.nii.gz",
+        "data/{dataset}/preprocess/{batch}.of.{batches}.sha256",
     output:
-        pap="data/{dataset}/pap/{case}.nii.gz",
+        manifest="data/{dataset}/pap/{batch}.of.{batches}.sha256",
     log:
-        "logs/{dataset}/pap/{case}.log",
+        "logs/{dataset}/pap/{batch}.of.{batches}.log",
     benchmark:
-        "logs/{dataset}/pap/{case}.tsv"
+        "logs/{dataset}/pap/{batch}.of.{batches}.tsv"
     conda:
         "../envs/data.yaml"
-    threads: 1
+    threads: CORES
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(15),
+        mem_mb=growing_by_process(4000),
+        runtime=growing(120),
     params:
         config=settings("pap"),
         code=code_digest("pap"),
+        data=DATA,
     shell:
-        "python -m siil pap --mask {input.mask:q} --output {output.pap:q} --config {params.config:q} --log {log:q}"
+        "python -m siil pap --cases {params.data:q}/cases.tsv --batch {wildcards.batch} --batches {wildcards.batches}"
+        " --data {params.data:q} --manifest {output.manifest:q} --processes {threads}"
+        " --config {params.config:q} --log {log:q}"
 
 
+# After preparing, since it also says which files a fold is trained and tested on.
 checkpoint split:
     input:
         cases="data/{dataset}/cases.tsv",
+        prepared=of_batches(
+            f"{DATA}/preprocess/{{batch}}.of.{{batches}}.sha256",
+            f"{DATA}/pap/{{batch}}.of.{{batches}}.sha256",
+        ),
     output:
         expand(
             "data/{{dataset}}/folds/{fold}/{name}",
             fold=range(CONFIG.dataset.split.folds),
-            name=["training.txt", "validation.txt", "testing.txt", "sources.tsv"],
+            name=[
+                *("training.txt", "validation.txt", "testing.txt", "sources.tsv"),
+                *("training.sha256", "validation.sha256", "testing.sha256"),
+            ],
         ),
     log:
         "logs/{dataset}/split.log",
@@ -123,7 +135,10 @@ checkpoint split:
     params:
         config=settings("split"),
         code=code_digest("split"),
+        prepared=lambda wildcards, input: [
+            f"--prepared={path}" for path in input.prepared
+        ],
         folder=lambda wildcards, output: above(output[0], 2),
     shell:
-        "python -m siil split --cases {input.cases:q} --output {params.folder:q}"
+        "python -m siil split --cases {input.cases:q} {params.prepared:q} --output {params.folder:q}"
         " --config {params.config:q} --log {log:q}"

@@ -23,15 +23,29 @@ FIGURES = [
     "localisation",
     "embeddings",
 ]
+# Cases and folds: inputs of every rule here, since Snakemake looks again only at jobs that see a file of the checkpoint
+# that ran. The others it runs, though nothing that they read has changed.
+LISTS = [
+    f"{DATA}/cases.tsv",
+    *expand(f"{DATA}/folds/{{fold}}/testing.txt", fold=CONFIG.folds),
+]
+# Lists of the predictions and of the scans that figures and page show.
+TESTED = [
+    *expand(
+        f"{RESULTS}/test/{{model}}/fold{{fold}}.sha256", model=RUNS, fold=CONFIG.folds
+    ),
+    *expand(f"{DATA}/folds/{{fold}}/testing.sha256", fold=CONFIG.folds),
+]
 
 
 rule aggregate:
     input:
-        scores=of_tested_cases(
-            f"{RESULTS}/evaluate/{{model}}/fold{{fold}}/{{case}}.tsv"
+        scores=expand(
+            f"{RESULTS}/evaluate/{{model}}/fold{{fold}}.sha256",
+            model=RUNS,
+            fold=CONFIG.folds,
         ),
-        cases=f"{DATA}/cases.tsv",
-        lists=expand(f"{DATA}/folds/{{fold}}/testing.txt", fold=CONFIG.folds),
+        lists=LISTS,
         histories=expand(
             f"{RESULTS}/train/{{model}}/fold{{fold}}/history.tsv",
             model=RUNS,
@@ -58,7 +72,7 @@ rule aggregate:
     params:
         config=settings("aggregate"),
         code=code_digest("aggregate"),
-        data=lambda wildcards, input: above(input.cases),
+        data=DATA,
         results=lambda wildcards, output: above(output.metrics, 2),
         folder=lambda wildcards, output: above(output.metrics),
     shell:
@@ -69,6 +83,7 @@ rule aggregate:
 rule tables:
     input:
         rules.aggregate.output,
+        LISTS,
     output:
         expand(
             "results/{{experiment}}/tables/{name}.{kind}",
@@ -109,12 +124,8 @@ rule tables:
 rule figures:
     input:
         rules.aggregate.output,
-        tested=of_tested_cases(
-            f"{RESULTS}/test/{{model}}/fold{{fold}}/{{case}}_work.nii.gz",
-            f"{RESULTS}/test/{{model}}/fold{{fold}}/{{case}}_core.npz",
-            f"{DATA}/img/{{case}}.nii.gz",
-            f"{DATA}/msk/{{case}}.nii.gz",
-        ),
+        lists=LISTS,
+        tested=TESTED,
     output:
         expand("results/{{experiment}}/figures/{name}.pdf", name=FIGURES),
         [
@@ -155,11 +166,8 @@ rule report:
         aggregate=rules.aggregate.output,
         tables=rules.tables.output,
         figures=rules.figures.output,
-        tested=of_tested_cases(
-            f"{RESULTS}/test/{{model}}/fold{{fold}}/{{case}}_work.nii.gz",
-            f"{DATA}/img/{{case}}.nii.gz",
-            f"{DATA}/msk/{{case}}.nii.gz",
-        ),
+        lists=LISTS,
+        tested=TESTED,
     output:
         page=report(
             "results/{experiment}/report/index.html",

@@ -1,67 +1,70 @@
-# Held-out scans through a trained network, and what that is worth. On a cluster both rules of a fold are one job.
+# Held-out scans through a trained network, and what that is worth: a model and fold is one process (or a few, by threads)
+# that goes through its scans. As for the batches of data.smk only the list of what was made is declared. On a cluster
+# both rules of a model and fold are one job.
 
 
 rule test:
     input:
-        image=f"{DATA}/img/{{case}}.nii.gz",
-        geometry=f"{DATA}/geometry/{{case}}.json",
+        once_split(
+            f"{DATA}/folds/{{fold}}/testing.txt",
+            f"{DATA}/folds/{{fold}}/testing.sha256",
+        ),
         weights="results/{experiment}/train/{model}/fold{fold}/weights.safetensors",
     output:
-        seg="results/{experiment}/test/{model}/fold{fold}/{case}_seg.nii.gz",
-        work="results/{experiment}/test/{model}/fold{fold}/{case}_work.nii.gz",
-        raw="results/{experiment}/test/{model}/fold{fold}/{case}_raw.nii.gz",
-        ctd="results/{experiment}/test/{model}/fold{fold}/{case}_ctd.json",
-        vertebrae="results/{experiment}/test/{model}/fold{fold}/{case}_vertebrae.tsv",
-        scan="results/{experiment}/test/{model}/fold{fold}/{case}_scan.json",
-        core="results/{experiment}/test/{model}/fold{fold}/{case}_core.npz",
+        manifest="results/{experiment}/test/{model}/fold{fold}.sha256",
     log:
-        "logs/{experiment}/test/{model}/fold{fold}/{case}.log",
+        "logs/{experiment}/test/{model}/fold{fold}.log",
     benchmark:
-        "logs/{experiment}/test/{model}/fold{fold}/{case}.tsv"
+        "logs/{experiment}/test/{model}/fold{fold}.tsv"
     group:
         "score_{model}_fold{fold}"
     conda:
         f"../envs/train{TORCH}.yaml"
-    threads: 1
+    threads: TEST_THREADS
     resources:
         gpu=1,
-        mem_mb=growing(8000),
-        runtime=growing(30),
+        mem_mb=growing_by_process(8000),
+        runtime=growing(720),
     params:
         config=lambda wildcards: settings("test", wildcards.model),
         code=code_digest("test"),
-        folder=lambda wildcards, output: above(output.seg),
+        data=DATA,
+        folder=lambda wildcards, output: output.manifest.removesuffix(".sha256"),
     shell:
-        "python -m siil test --image {input.image:q} --geometry {input.geometry:q} --weights {input.weights:q}"
-        " --output {params.folder:q} --config {params.config:q} --log {log:q}"
+        "python -m siil test --data {params.data:q} --tested {input[0]:q} --weights {input.weights:q}"
+        " --output {params.folder:q} --manifest {output.manifest:q} --processes {threads}"
+        " --config {params.config:q} --log {log:q}"
 
 
 rule evaluate:
     input:
-        rules.test.output,
-        truth=f"{DATA}/msk/{{case}}.nii.gz",
-        released=raw("mask"),
-        geometry=f"{DATA}/geometry/{{case}}.json",
+        once_split(
+            f"{DATA}/folds/{{fold}}/testing.txt",
+            f"{DATA}/folds/{{fold}}/testing.sha256",
+        ),
+        predicted=rules.test.output.manifest,
     output:
-        scores="results/{experiment}/evaluate/{model}/fold{fold}/{case}.tsv",
+        manifest="results/{experiment}/evaluate/{model}/fold{fold}.sha256",
     log:
-        "logs/{experiment}/evaluate/{model}/fold{fold}/{case}.log",
+        "logs/{experiment}/evaluate/{model}/fold{fold}.log",
     benchmark:
-        "logs/{experiment}/evaluate/{model}/fold{fold}/{case}.tsv"
+        "logs/{experiment}/evaluate/{model}/fold{fold}.tsv"
     group:
         "score_{model}_fold{fold}"
     conda:
         "../envs/data.yaml"
-    threads: 1
+    threads: TRAIN_THREADS
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(30),
+        mem_mb=growing_by_process(8000),
+        runtime=growing(480),
     params:
         config=lambda wildcards: settings("evaluate", wildcards.model),
         code=code_digest("evaluate"),
-        annotation=annotation,
-        prediction=lambda wildcards, input: above(input[0]),
+        rows=rows_of_tested,
+        data=DATA,
+        prediction=lambda wildcards, input: input.predicted.removesuffix(".sha256"),
+        folder=lambda wildcards, output: output.manifest.removesuffix(".sha256"),
     shell:
-        "python -m siil evaluate --truth {input.truth:q} --truth-input {input.released:q} --geometry {input.geometry:q}"
-        " --prediction {params.prediction:q} --output {output.scores:q} --annotation {params.annotation}"
-        " --config {params.config:q} --log {log:q}"
+        "python -m siil evaluate --cases {params.data:q}/cases.tsv --data {params.data:q} --tested {input[0]:q}"
+        " --prediction {params.prediction:q} --output {params.folder:q} --manifest {output.manifest:q}"
+        " --processes {threads} --config {params.config:q} --log {log:q}"

@@ -29,24 +29,21 @@ rule all_index:
 
 rule all_preprocess:
     input:
-        of_all_cases(
-            f"{DATA}/img/{{case}}.nii.gz",
-            f"{DATA}/msk/{{case}}.nii.gz",
-            f"{DATA}/geometry/{{case}}.json",
-        ),
+        of_batches(f"{DATA}/preprocess/{{batch}}.of.{{batches}}.sha256"),
 
 
 rule all_pap:
     input:
-        of_all_cases(f"{DATA}/pap/{{case}}.nii.gz"),
+        of_batches(f"{DATA}/pap/{{batch}}.of.{{batches}}.sha256"),
 
 
 rule all_split:
     input:
         expand(
-            f"{DATA}/folds/{{fold}}/{{part}}.txt",
+            f"{DATA}/folds/{{fold}}/{{part}}.{{kind}}",
             fold=CONFIG.folds,
             part=["training", "validation", "testing"],
+            kind=["txt", "sha256"],
         ),
 
 
@@ -61,12 +58,20 @@ rule all_train:
 
 rule all_test:
     input:
-        of_tested_cases(f"{RESULTS}/test/{{model}}/fold{{fold}}/{{case}}_seg.nii.gz"),
+        expand(
+            f"{RESULTS}/test/{{model}}/fold{{fold}}.sha256",
+            model=RUNS,
+            fold=CONFIG.folds,
+        ),
 
 
 rule all_evaluate:
     input:
-        of_tested_cases(f"{RESULTS}/evaluate/{{model}}/fold{{fold}}/{{case}}.tsv"),
+        expand(
+            f"{RESULTS}/evaluate/{{model}}/fold{{fold}}.sha256",
+            model=RUNS,
+            fold=CONFIG.folds,
+        ),
 
 
 rule all_aggregate:

@@ -4,14 +4,12 @@
 
 rule train:
     input:
-        lists=expand(
-            f"{DATA}/folds/{{{{fold}}}}/{{name}}",
-            name=["training.txt", "validation.txt", "sources.tsv"],
-        ),
-        cases=of_training_cases(
-            f"{DATA}/img/{{case}}.nii.gz",
-            f"{DATA}/msk/{{case}}.nii.gz",
-            f"{DATA}/pap/{{case}}.nii.gz",
+        lists=once_split(
+            f"{DATA}/folds/{{fold}}/training.txt",
+            f"{DATA}/folds/{{fold}}/validation.txt",
+            f"{DATA}/folds/{{fold}}/sources.tsv",
+            f"{DATA}/folds/{{fold}}/training.sha256",
+            f"{DATA}/folds/{{fold}}/validation.sha256",
         ),
         start=lambda wildcards: resolved(wildcards.model).train.init_weights or [],
     output:
@@ -33,8 +31,8 @@ rule train:
     params:
         config=lambda wildcards: settings("train", wildcards.model),
         code=code_digest("train"),
-        data=lambda wildcards, input: above(input.lists[0], 3),
-        lists=lambda wildcards, input: above(input.lists[0]),
+        data=DATA,
+        lists=lambda wildcards: f"{DATA}/folds/{wildcards.fold}",
         folder=lambda wildcards, output: above(output.weights),
     shell:
         "{resources.launcher} -m siil train --data {params.data:q} --lists {params.lists:q} --output {params.folder:q}"

@@ -14,9 +14,21 @@ import pandas as pd
 
 NAMES: Final = frozenset(
     {
-        *("case", "patient", "subject", "source", "edition", "split", "image", "mask", "centroids", "scan"),
+        *(
+            "case",
+            "patient",
+            "subject",
+            "source",
+            "edition",
+            "split",
+            "annotation",
+            "image",
+            "mask",
+            "centroids",
+            "scan",
+        ),
         *("model", "Model", "space", "Grid", "scope", "label", "nearest_label", "metric", "field", "group", "variant"),
-        *("enumeration", "runner_up", "reason", "flags", "name"),
+        *("enumeration", "runner_up", "reason", "flags", "name", "annotation"),
     }
 )
 """Columns that hold text in any table."""

@@ -3,5 +3,5 @@
 Lives here: a module for each kind of source (verse, ctspine1k, custom; registry knows them all), how files come
 (download, transfer, manifest) and are found (layout, labelmaps), the table of cases (cases, indexing, known), folds,
 pap, how an annotation ends (annotation), and checking of a folder before anyone trains on it.
-Comes in: report and stages. Goes out: to scan, config and run.
+Comes in: audit, report and stages. Goes out: to scan, config and run.
 """

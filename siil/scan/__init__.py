@@ -2,5 +2,6 @@
 
 Lives here: files (volume, nifti, dicom, archive), what can be wrong with one (defects), grid and labels, the way to
 the working grid (preprocess, geometry, oblique, resample) and back (undo).
-Comes in: phantom, datasets, metrics, inference, training, report and stages. Goes out: to config's schema and run.
+Comes in: phantom, datasets, audit, metrics, inference, training, report and stages. Goes out: to config's schema
+and run.
 """

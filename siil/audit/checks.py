@@ -61,7 +61,9 @@ def gaps(scan: Measured, norms: Norms) -> list[Finding]:
     """Levels that are passed over: by the names, or by a hole between two vertebrae."""
     found = []
     size = float(np.exp(patient(features(scan)[:, :1] - norms.centre[:, :1])[0]))
-    for a, b in pairwise([bone for bone in scan.bones if bone.code in PLACE]):
+    for a, b in pairwise(scan.bones):
+        if a.code not in PLACE or b.code not in PLACE:  # beside a T13, which is nobody's usual neighbour
+            continue
         missing = [v.name for v in USUAL[PLACE[a.code] + 1 : PLACE[b.code]]]
         usual_mm = size * float(np.exp(norms.centre[PLACE[a.code], 0]))
         times = pitch_mm(a.centre_mm, b.centre_mm) / usual_mm

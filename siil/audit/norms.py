@@ -47,7 +47,7 @@ def features(scan: Measured) -> np.ndarray:
     """[len(USUAL), len(FEATURES)] of a scan by the labels that it has; NaN where nothing is to be had: cut vertebrae
     have no sizes, and only neighbours have a distance."""
     found = np.full((len(USUAL), len(FEATURES)), np.nan)
-    for bone, below in zip(scan.bones, (*scan.bones[1:], None), strict=True):
+    for bone, below in zip(scan.bones, (*scan.bones[1:], None), strict=False):
         if bone.code not in PLACE:
             continue
         place = PLACE[bone.code]

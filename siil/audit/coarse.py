@@ -19,7 +19,7 @@ SPACING_MM: Final = 3.0
 def coarse(volume: Volume, spacing_mm: float = SPACING_MM) -> np.ndarray:
     """The volume's voxels [Z, Y, X] in LPS (head up), `spacing_mm` apart along each axis; the nearest voxel of each."""
     order, flips = _axes(volume.grid)
-    turned = np.flip(volume.array.transpose(order), [axis for axis in range(3) if flips[axis]])
+    turned = np.flip(volume.array.transpose(order), tuple(axis for axis in range(3) if flips[axis]))
     places = []
     for axis, size in zip(order, turned.shape, strict=True):
         step = spacing_mm / volume.grid.spacing_mm[axis]

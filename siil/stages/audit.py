@@ -74,7 +74,7 @@ def _draw(rows: list[Finding], scans: list[folder.Labelled], pictures: int, outp
     from siil.report.suspects import suspects
 
     first = {row.case: row for row in reversed(rows)}
-    shown = []
+    shown: list[tuple[Finding, Scan]] = []
     for scan in scans:
         if len(shown) == pictures:
             break

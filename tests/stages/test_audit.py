@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +129,7 @@ def test_own_files_with_a_centroid_a_copy_and_an_unreadable_mask(scan, tmp_path)
 
 def test_held_out_predictions_that_say_a_level_lower_are_told(scan, tmp_path):
     names = [f"T{n}" for n in range(9, 13)] + [f"L{n}" for n in range(1, 6)]
-    up = renamed(scan.mask, {n: o for o, n in zip(names, names[1:], strict=False)} | {"T9": "T8"})
+    up = renamed(scan.mask, {n: o for o, n in pairwise(names)} | {"T9": "T8"})
     write_volume(tmp_path / "set/img/a.nii.gz", oriented(scan, scan.hu))
     write_volume(tmp_path / "set/msk/a.nii.gz", oriented(scan, up))
     test = tmp_path / "results/test/siil/fold0"

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from siil.anatomy import BY_CODE
 from siil.audit.findings import Finding
 from siil.audit.measure import Measured
 from siil.audit.norms import PLACE, Norms, features, patient, residuals
@@ -19,8 +20,9 @@ DOUBLE: Final = 0.40
 """log of a volume over the usual: two vertebrae under one name"""
 UNEVEN: Final = 0.42
 """log of the ratio of two neighbours' volumes over the usual"""
-FACE: Final = 0.95
-"""area where two labels meet, over the two-thirds power of the smaller's usual volume"""
+FACE: Final = {"C": 1.2, "T": 0.95, "L": 0.95}
+"""area where two labels meet, over the two-thirds power of the smaller's usual volume, by the region of the upper one:
+in the neck facets and uncinate processes touch"""
 
 
 def parts(scan: Measured, norms: Norms) -> list[Finding]:
@@ -44,7 +46,7 @@ def parts(scan: Measured, norms: Norms) -> list[Finding]:
             words = f"{small.name} is {np.exp(-abs(differ)):.2f} of what it should be beside {large.name}"
             found.append(Finding(scan.case, "mixed", where, abs(differ) / UNEVEN, words))
         usual = min(np.exp(norms.centre[PLACE[code], 1]) for code in (a.code, b.code))
-        face = scan.touching.get((a.code, b.code), 0.0) / usual ** (2 / 3) / FACE
+        face = scan.touching.get((a.code, b.code), 0.0) / usual ** (2 / 3) / FACE[BY_CODE[a.code].region]
         if face > 0.7:
             words = f"the two meet on {scan.touching[a.code, b.code]:.0f} cm²: the border runs through bone"
             found.append(Finding(scan.case, "mixed", where, face, words))

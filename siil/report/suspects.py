@@ -18,7 +18,7 @@ from siil.report.results import Scan
 from siil.report.style import INK, WIDTH_IN, blank, nothing_to_show, styled
 
 _COLUMNS = 4
-_WORDS = 34
+_WORDS = 32
 
 
 @styled
@@ -37,5 +37,5 @@ def suspects(pictures: Sequence[tuple[Finding, Scan]]) -> Figure:
             height_mm = (np.nonzero(scan.truth == index)[0].mean() + 0.5) * scan.spacing_mm
             axis.text(-3, height_mm, BY_INDEX[index].name, ha="right", va="center", fontsize=6, color=INK)
         words = textwrap.fill(f"{finding.kind}, {finding.where}: {finding.words}", _WORDS)
-        axis.set_title(f"{finding.case[:_WORDS]}\n{words}", fontsize=6.5)
+        axis.set_title(f"{finding.case[:_WORDS]}\n{words}", fontsize=6.5, loc="center")
     return figure

@@ -75,6 +75,10 @@ def test_eleven_thoracic_vertebrae_are_a_remark_and_a_rib_on_the_first_lumbar_an
     assert said(jump)["gap"] == "T11-L1"
 
 
+def test_a_t13_between_t12_and_l1_is_no_gap():
+    assert said(spine("T10 T11 T12 T12 L1 L2 L3", "T10 T11 T12 T13 L1 L2 L3")) == {}
+
+
 def test_a_name_that_stands_at_two_places_is_a_repeat():
     twice = changed(spine(LOINS), "L2", piece_cm3=40.0, piece_mm=33.0)
     assert said(twice) == {"repeat": "L2"}

@@ -77,3 +77,11 @@ def test_the_same_content_has_the_same_digest_and_one_voxel_makes_another():
     assert (first.image, first.mask) == (second.image, second.mask)
     hu[0, 0, 0] = 1
     assert measure("c", labels, hu, 3.0).image != first.image
+
+
+def test_a_half_filled_voxel_on_the_surface_is_no_rib():
+    labels = np.zeros((20, 40, 70), np.uint8)
+    labels[6:14, 16:24, 24:40] = L1
+    hu = np.where(labels > 0, 300, 40).astype(np.int16)
+    hu[6:14, 16:24, 40] = 250
+    assert measure("a", labels, hu, 3.0).bones[0].ribs == 0

@@ -52,3 +52,14 @@ def test_the_patients_own_size_is_taken_out():
     tall = replace(scan, bones=tuple(replace(b, across=b.across * 1.2) for b in scan.bones))
     rest = residuals(features(tall), NORMS)
     assert np.nanmax(np.abs(rest)) < 1e-6
+
+
+def test_people_of_different_size_do_not_widen_what_is_usual():
+    scans = []
+    for factor in (0.8, 1.2) * ENOUGH:
+        bones = tuple(replace(b, across=b.across * factor) for b in spine(LOINS).bones)
+        scans.append(replace(spine(LOINS), bones=bones))
+    across = FEATURES.index("across")
+    made = norms(scans)
+    assert np.isclose(made.centre[L2, across], NORMS.centre[L2, across])
+    assert made.spread[L2, across] == 0.04  # the least

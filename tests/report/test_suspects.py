@@ -18,9 +18,9 @@ def picture(case: str) -> tuple[Finding, Scan]:
 
 def test_each_scan_has_a_panel_with_its_reason_and_the_masks_names():
     figure = suspects([picture("a"), picture("b")])
-    drawn = [axis for axis in figure.axes if axis.get_title(loc="left")]
-    assert [axis.get_title(loc="left").split("\n")[0] for axis in drawn] == ["a", "b"]
-    assert "without a label" in drawn[0].get_title(loc="left").replace("\n", " ")
+    drawn = [axis for axis in figure.axes if axis.get_title()]
+    assert [axis.get_title().split("\n")[0] for axis in drawn] == ["a", "b"]
+    assert "without a label" in drawn[0].get_title().replace("\n", " ")
     assert [text.get_text() for text in drawn[0].texts] == ["L1", "L2"]
 
 

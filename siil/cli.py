@@ -1,4 +1,4 @@
-"""The command line: one verb per stage of the pipeline, and `adapt`, `predict`, `relabel`, `check` … beside them.
+"""The command line: one verb per stage of the pipeline, and `adapt`, `audit`, `predict`, `relabel` … beside them.
 
 `siil VERB --help` prints the docstring of the stage. A stage's function takes `config` (the sections that it
 declares) and plain paths; this module adds the options by which the configuration arrives, the log file, and the one

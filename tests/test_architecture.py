@@ -251,3 +251,17 @@ def _each(name: str) -> list[str]:
     if choice is None:
         return [name]
     return [path for word in choice[1].split(",") for path in _each(name.replace(choice[0], word, 1))]
+
+
+FINDINGS = sorted((ROOT / "findings").glob("*.sh"))
+
+
+@pytest.mark.parametrize("path", FINDINGS, ids=lambda path: path.stem)
+def test_a_finding_says_what_it_found_is_listed_and_leaves_nothing_behind(path):
+    text = path.read_text(encoding="utf-8")
+    opening = [line for line in text.partition("\n\n")[0].splitlines() if re.match(r"# [A-Z][a-z ]+: ", line)]
+    assert [line[2:].partition(":")[0] for line in opening] == ["What", "Versions", "Guess", "So it is", "Matters"]
+    assert "work=$(mktemp -d)\ntrap 'rm -rf \"$work\"' EXIT\n" in text
+    assert re.search(r"pip install .*==", text)
+    assert "import siil" not in text
+    assert f"`{path.stem}`" in (ROOT / "findings" / "README.md").read_text(encoding="utf-8")

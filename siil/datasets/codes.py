@@ -27,7 +27,7 @@ from siil.anatomy import BY_CODE, BY_NAME, IGNORED_CODES, SACRUM_CODE
 from siil.errors import ConfigError
 
 CODES: Final = ("verse", "totalsegmentator", "totalsegmentator_v1", "vertebrae_pp", "spineps", "nnunet")
-PLATE: Final = 255
+PLATE: Final = 253
 """An endplate, of whichever vertebra."""
 HIGHEST: Final = 999
 """No table has a label above it."""

@@ -56,5 +56,5 @@ STAGES: Final[tuple[Stage, ...]] = (
 )
 VERBS: Final = tuple(stage.name for stage in STAGES)
 BY_NAME: Final = {stage.name: stage for stage in STAGES}
-OWN_VERBS: Final = ("adapt", "predict", "relabel", "check", "score", "trace", "config")
+OWN_VERBS: Final = ("adapt", "audit", "predict", "relabel", "check", "score", "trace", "config")
 """For a user's own scans, label maps and questions: no rule calls them; those that take `config` name SECTIONS."""

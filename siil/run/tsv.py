@@ -14,7 +14,19 @@ import pandas as pd
 
 NAMES: Final = frozenset(
     {
-        *("case", "patient", "subject", "source", "edition", "split", "image", "mask", "centroids", "scan"),
+        *(
+            "case",
+            "patient",
+            "subject",
+            "source",
+            "edition",
+            "split",
+            "annotation",
+            "image",
+            "mask",
+            "centroids",
+            "scan",
+        ),
         *("model", "Model", "space", "Grid", "scope", "label", "nearest_label", "metric", "field", "group", "variant"),
         *("enumeration", "runner_up", "reason", "flags", "name", "annotation"),
     }

@@ -45,7 +45,7 @@ def adapt(
     output: Annotated[Path, typer.Option(help="folder for the weights, scans.tsv and the pictures")],
     data: Annotated[Path, typer.Option(help="dataset folder whose labelled scans keep what is known: data/adapt")],
     levels: Annotated[Path | None, typer.Option(help="levels.tsv: counts that a person knows")] = None,
-    weights: Annotated[Path | None, typer.Option(help="file, or name (phantom); else $SIIL_WEIGHTS")] = None,
+    weights: Annotated[Path | None, typer.Option(help="file, or name (patients, phantom); else $SIIL_WEIGHTS")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
 ) -> None:
     """Adapt weights to scans that nobody labelled. Research use only, not a medical device.

@@ -49,7 +49,7 @@ def predict(
     config: Config,
     scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, NRRD, MHA, folder, DICOM series, zip")],
     output: Annotated[Path, typer.Option(help="folder for the results; several scans get a folder each")],
-    weights: Annotated[Path | None, typer.Option(help="file, or name (phantom); else $SIIL_WEIGHTS")] = None,
+    weights: Annotated[Path | None, typer.Option(help="file, or name (patients, phantom); else $SIIL_WEIGHTS")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     also: Annotated[list[str], typer.Option(help="slicer: _centroids.mrk.json and _seg.seg.nrrd for 3D Slicer")] = [],  # noqa: B006
     as_json: Annotated[

@@ -17,9 +17,15 @@ from siil.scan.grid import Volume
 
 
 def make_series(
-    folder: Path, array: np.ndarray | None = None, *, step_mm: float = 5.0, pixel_mm: float = 2.0, whole: bool = True
+    folder: Path,
+    array: np.ndarray | None = None,
+    *,
+    step_mm: float = 5.0,
+    pixel_mm: float = 2.0,
+    whole: bool = True,
+    cosines: tuple[float, ...] = (1, 0, 0, 0, 1, 0),
 ) -> None:
-    """A CT series of `array` (int16 HU; noise without one) in LPS, slices in a shuffled order of names."""
+    """A CT series of `array` (int16 HU; noise without one), in LPS by default, slices in a shuffled order of names."""
     folder.mkdir(parents=True)
     if array is None:
         array = np.random.default_rng(0).integers(-1000, 1200, (6, 16, 16)).astype(np.int16)
@@ -39,7 +45,7 @@ def make_series(
         image.SeriesNumber, image.InstanceNumber = 3, number + 1
         image.Rows, image.Columns = rows, columns
         image.PixelSpacing, image.SliceThickness = [pixel_mm, pixel_mm], step_mm
-        image.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        image.ImageOrientationPatient = list(cosines)
         image.ImagePositionPatient = [-10, -20, 100 + step_mm * number]
         image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
         image.BitsAllocated = image.BitsStored = 16

@@ -77,5 +77,5 @@ def test_voxels_that_nobody_annotated_are_no_bone_and_no_vertebra(tmp_path, caps
     check(config=CONFIG, paths=[tmp_path / "mine"])
     assert capsys.readouterr().out == "1 scans: nothing wrong\n"
     volume.write_volume(path, volume.Volume(np.full_like(mask.array, 255), mask.grid))
-    check(config=CONFIG, paths=[tmp_path / "mine"])
-    assert "no_vertebra" in capsys.readouterr().out
+    with pytest.raises(DatasetError, match="no_vertebra"):
+        check(config=CONFIG, paths=[tmp_path / "mine"])

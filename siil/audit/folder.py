@@ -1,0 +1,109 @@
+"""A labelled folder of any known layout, scan by scan: files in, what was measured out.
+
+Layouts: img/ and msk/, BIDS and VerSe, CTSpine1K (siil.datasets.registry); one folder for each scan with ct.nii.gz and
+segmentations/vertebrae_*.nii.gz (TotalSegmentator); masks alone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from siil.anatomy import UNLABELLED, UNNAMED
+from siil.audit.coarse import SPACING_MM, coarse
+from siil.audit.headers import contradictions, labels_at, read_centroids
+from siil.audit.heldout import constant_shift
+from siil.audit.measure import Measured, measure
+from siil.datasets import labelmaps, manifest, registry
+from siil.datasets.codes import table
+from siil.datasets.layout import is_volume
+from siil.errors import DatasetError, InputError
+from siil.scan import volume
+from siil.scan.grid import Volume
+from siil.scan.nifti import nib
+
+_CODES = table("verse") | {UNNAMED: UNNAMED, UNLABELLED: UNLABELLED}
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """One scan. masks: one label map, or a file for each structure. image: None where only masks are there."""
+
+    case: str
+    image: Path | None
+    masks: tuple[Path, ...]
+    centroids: Path | None = None
+
+
+def find(folder: Path) -> list[Labelled]:
+    """The labelled scans of a folder, by case.
+
+    Raises:
+        DatasetError: no such folder, or no mask in any known layout.
+    """
+    paths = manifest.tree(folder)
+    if any(path.name.startswith("vertebrae_") and is_volume(path) for path in paths):
+        return [Labelled(case, _scan_of(masks[0]), masks) for case, masks in sorted(labelmaps.find(folder).items())]
+    try:
+        scans = [
+            Labelled(scan.case, scan.image, (scan.mask,), scan.centroids)
+            for scan in registry.guess(paths)
+            if scan.mask is not None
+        ]
+    except DatasetError:
+        scans = []
+    return scans or [Labelled(case, None, masks) for case, masks in sorted(labelmaps.find(folder).items())]
+
+
+def _scan_of(mask: Path) -> Path | None:
+    """ct.nii.gz beside the folder of structures, or in it."""
+    for place in (mask.parent, mask.parent.parent):
+        for name in ("ct.nii.gz", "ct.nii"):
+            if (place / name).is_file():
+                return place / name
+    return None
+
+
+def look(scan: Labelled, results: Path | None = None) -> Measured:
+    """Read and measure one scan. What cannot be read is a word of the result, not an error: the others go on.
+
+    results: folder of an experiment whose tests left `{case}_seg.nii.gz` (predictions by networks that held it out).
+    """
+    try:
+        words, mask, image = read(scan)
+    except InputError as error:
+        return Measured(scan.case, (), {}, None, "", "", words=(" ".join(str(error).split()),))
+    labels = coarse(mask)
+    found = measure(scan.case, labels, None if image is None else coarse(image), SPACING_MM)
+    near = labels_at(read_centroids(scan.centroids), mask) if scan.centroids else {}
+    return replace(found, centroids=near, words=tuple(words), shift=_held_out(scan.case, mask, results))
+
+
+def read(scan: Labelled) -> tuple[list[str], Volume, Volume | None]:
+    """What its headers say against each other, the mask, and the image on the same grid.
+
+    Raises:
+        InputError: a file that cannot be read, or mask and image on different grids.
+    """
+    mask = labelmaps.read(scan.masks, _CODES)
+    words = [f"mask: {text}" for text in contradictions(nib.load(scan.masks[0]).header)]
+    if scan.image is None:
+        return words, mask, None
+    words = [f"image: {text}" for text in contradictions(nib.load(scan.image).header)] + words
+    image = volume.read_volume(scan.image)
+    return words, volume.match_mask(image.grid, mask, scan.masks[0]), image
+
+
+def _held_out(case: str, mask: Volume, results: Path | None) -> tuple[int, float, int] | None:
+    """The first prediction of the case below results/test/{model}/fold{k}: levels, margin, vertebrae compared."""
+    maps = sorted(results.glob(f"test/*/*/{case}_seg.nii.gz")) if results else []
+    if not maps:
+        return None
+    facts = maps[0].with_name(f"{case}_scan.json")
+    margin = json.loads(facts.read_text(encoding="utf-8")).get("margin") if facts.is_file() else None
+    predicted = volume.match_mask(mask.grid, volume.read_mask(maps[0]), maps[0])
+    shift = constant_shift(coarse(mask), coarse(predicted))
+    return None if shift is None else (shift[0], np.inf if margin is None else float(margin), shift[1])

@@ -1,0 +1,147 @@
+"""`siil audit` on folders of every layout: a table ranked by suspicion, pictures, and what to exclude."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from benchmarks.audit import RECIPE
+from siil.anatomy import BY_CODE, BY_NAME
+from siil.errors import DatasetError
+from siil.phantom import Scan, sample
+from siil.phantom.layout import oriented, write_scan
+from siil.scan.grid import Volume
+from siil.scan.volume import write_volume
+from siil.stages.audit import audit
+
+COLONOG = "1.3.6.1.4.1.9328.50.4."
+
+
+@pytest.fixture(scope="module")
+def scan() -> Scan:
+    """T8 to the sacrum at 2.4 to 3 mm, without rare anatomy."""
+    return sample(97501, RECIPE.model_copy(update={"fields_of_view": {"abdomen": 1}, "rare_anatomy": 0}))
+
+
+@pytest.fixture(scope="module")
+def chest() -> Scan:
+    """C6 to L1, for defects of T7 and T8."""
+    return sample(97502, RECIPE.model_copy(update={"fields_of_view": {"chest": 1}, "rare_anatomy": 0}))
+
+
+def rows(folder: Path) -> list[list[str]]:
+    return [line.split("\t") for line in (folder / "audit.tsv").read_text().splitlines()[1:]]
+
+
+def suspected(folder: Path) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for case, kind, _, suspicion, _ in rows(folder):
+        if float(suspicion) >= 1:
+            found.setdefault(case, set()).add(kind)
+    return found
+
+
+def renamed(mask: np.ndarray, names: dict[str, str]) -> np.ndarray:
+    table = np.arange(256, dtype=np.uint8)
+    for name, other in names.items():
+        table[BY_NAME[name].code] = BY_NAME[other].code if other else 0
+    return table[mask]
+
+
+def write(folder: Path, name: str, scan: Scan, mask: np.ndarray, noise: int) -> None:
+    """One of CTSpine1K's scans. noise: makes it another image."""
+    write_volume(folder / f"raw_data/volumes/COLONOG/{name}.nii.gz", oriented(scan, scan.hu + np.int16(noise)))
+    write_volume(folder / f"raw_data/labels/COLONOG/{name}_seg.nii.gz", oriented(scan, mask))
+
+
+def test_a_good_bids_tree_is_not_suspected_and_says_so(scan, tmp_path, capsys):
+    write_scan(scan, tmp_path / "set", subject="sub-a", stem="sub-a")
+    audit(dataset=tmp_path / "set", output=tmp_path / "out", processes=1)
+    assert suspected(tmp_path / "out") == {}
+    assert yaml.safe_load((tmp_path / "out/exclude.yaml").read_text()) == {"exclude": []}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "audit.tsv", "exclude.yaml", "run.json", "suspects.pdf", "suspects.png",
+    }  # fmt: skip
+    assert "1 scans, 0 suspected" in capsys.readouterr().out
+
+
+def test_the_known_defects_of_ctspine1k_are_all_found(scan, chest, tmp_path):
+    """github.com/MIRACLE-Center/CTSpine1K, issues 13 and 15, remade: siil.datasets.known lists the scans."""
+    root = tmp_path / "set"
+    (root / "metadata").mkdir(parents=True)
+    loins, ribs = scan.mask, chest.mask
+    below_l1 = {"L2": "L3", "L3": "L4", "L4": "L5", "L5": "L6"}
+    made = {
+        "0001": (scan, loins),
+        "0103": (scan, renamed(loins, below_l1)),  # the labels jump
+        "0291": (scan, renamed(loins, {"L3": ""})),  # L3 is missing
+        "0730": (scan, renamed(loins, {"L3": "L4", "L4": "L5", "L5": "L6"})),  # L3 is missing, no bone is
+        "0002": (chest, ribs),
+        "0482": (chest, renamed(ribs, {"T8": "T7"})),  # T7 should be T8: T7 stands twice
+        "0500": (chest, renamed(ribs, {"T7": "", "T8": "T7"})),  # the same where T7 has no label of its own
+    }
+    for noise, (number, (source, mask)) in enumerate(made.items()):
+        write(root, f"{COLONOG}{number}", source, mask, noise)
+    spacing = oriented(scan, scan.mask)  # "spacing error": image and label headers differ
+    wrong = replace(spacing.grid, spacing_mm=tuple(mm * 1.3 for mm in spacing.grid.spacing_mm))
+    write_volume(root / f"raw_data/volumes/COLONOG/{COLONOG}0003.nii.gz", oriented(scan, scan.hu + np.int16(9)))
+    write_volume(root / f"raw_data/labels/COLONOG/{COLONOG}0003_seg.nii.gz", Volume(spacing.array, wrong))
+    (root / "metadata/data_split.txt").write_text("trainset:\n" + "".join(f"{COLONOG}{n}\n" for n in made))
+    audit(dataset=root, output=tmp_path / "out", processes=1, pictures=3)
+    found = {case.removeprefix("1_3_6_1_4_1_9328_50_4_"): kinds for case, kinds in suspected(tmp_path / "out").items()}
+    assert set(found) == {"0103", "0291", "0730", "0482", "0500", "0003"}
+    assert {number for number, kinds in found.items() if "gap" in kinds} == {"0103", "0291", "0730", "0482", "0500"}
+    assert "header" in found["0003"]
+    excluded = yaml.safe_load((tmp_path / "out/exclude.yaml").read_text())["exclude"]
+    assert excluded == list(dict.fromkeys(row[0] for row in rows(tmp_path / "out") if float(row[3]) >= 1))
+
+
+def test_totalsegmentators_folders_and_masks_alone_are_read(scan, tmp_path):
+    place = tmp_path / "ts/s0001"
+    write_volume(place / "ct.nii.gz", oriented(scan, scan.hu))
+    mask = renamed(scan.mask, {"L3": "L2"})
+    for code in np.unique(mask[mask > 0]).tolist():
+        one = oriented(scan, (mask == code).astype(np.uint8))
+        write_volume(place / f"segmentations/vertebrae_{BY_CODE[code].name}.nii.gz", one)
+    audit(dataset=tmp_path / "ts", output=tmp_path / "out", processes=1)
+    assert "gap" in suspected(tmp_path / "out")["s0001"]
+    write_volume(tmp_path / "masks/s0001.nii.gz", oriented(scan, mask))
+    audit(dataset=tmp_path / "masks", output=tmp_path / "out2", processes=1)
+    assert "gap" in suspected(tmp_path / "out2")["s0001"]
+
+
+def test_own_files_with_a_centroid_a_copy_and_an_unreadable_mask(scan, tmp_path):
+    for name in ("a", "b"):
+        write_volume(tmp_path / f"set/img/{name}.nii.gz", oriented(scan, scan.hu))
+        write_volume(tmp_path / f"set/msk/{name}.nii.gz", oriented(scan, scan.mask))
+    shutil.copy(tmp_path / "set/img/a.nii.gz", tmp_path / "set/img/c.nii.gz")
+    (tmp_path / "set/msk/c.nii.gz").write_bytes(b"")
+    audit(dataset=tmp_path / "set", output=tmp_path / "out", processes=1)
+    found = suspected(tmp_path / "out")
+    assert found == {"b": {"duplicate"}, "c": {"header"}}
+
+
+def test_held_out_predictions_that_say_a_level_lower_are_told(scan, tmp_path):
+    names = [f"T{n}" for n in range(9, 13)] + [f"L{n}" for n in range(1, 6)]
+    up = renamed(scan.mask, {n: o for o, n in pairwise(names)} | {"T9": "T8"})
+    write_volume(tmp_path / "set/img/a.nii.gz", oriented(scan, scan.hu))
+    write_volume(tmp_path / "set/msk/a.nii.gz", oriented(scan, up))
+    test = tmp_path / "results/test/siil/fold0"
+    write_volume(test / "a_seg.nii.gz", oriented(scan, scan.mask))
+    (test / "a_scan.json").write_text('{"margin": 20.0}')
+    audit(dataset=tmp_path / "set", output=tmp_path / "out", results=tmp_path / "results", processes=1)
+    assert "held out" in suspected(tmp_path / "out")["a"]
+    with pytest.raises(DatasetError, match="expected the folder of an experiment"):
+        audit(dataset=tmp_path / "set", output=tmp_path / "out", results=tmp_path / "nothing", processes=1)
+
+
+def test_a_folder_without_masks_is_refused_in_one_line(tmp_path):
+    (tmp_path / "set").mkdir()
+    with pytest.raises(DatasetError, match="expected label maps"):
+        audit(dataset=tmp_path / "set", output=tmp_path / "out")

@@ -72,7 +72,7 @@ rule aggregate:
     params:
         config=settings("aggregate"),
         code=code_digest("aggregate"),
-        data=DATA,
+        data=lambda wildcards, input: above(input.lists[0]),
         results=lambda wildcards, output: above(output.metrics, 2),
         folder=lambda wildcards, output: above(output.metrics),
     shell:
@@ -152,7 +152,7 @@ rule figures:
     params:
         config=settings("figures"),
         code=code_digest("figures"),
-        data=DATA,
+        data=lambda wildcards, input: above(input.lists[0]),
         results=lambda wildcards, output: above(output[0], 2),
         aggregate=lambda wildcards, input: above(input[0]),
         folder=lambda wildcards, output: above(output[0]),
@@ -190,7 +190,7 @@ rule report:
     params:
         config=settings("report"),
         code=code_digest("report"),
-        data=DATA,
+        data=lambda wildcards, input: above(input.lists[0]),
         results=lambda wildcards, output: above(output.page, 2),
         aggregate=lambda wildcards, input: above(input.aggregate[0]),
         tables=lambda wildcards, input: above(input.tables[0]),

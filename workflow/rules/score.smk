@@ -5,7 +5,7 @@
 
 rule test:
     input:
-        once_split(
+        lists=once_split(
             f"{DATA}/folds/{{fold}}/testing.txt",
             f"{DATA}/folds/{{fold}}/testing.sha256",
         ),
@@ -28,17 +28,18 @@ rule test:
     params:
         config=lambda wildcards: settings("test", wildcards.model),
         code=code_digest("test"),
-        data=DATA,
+        data=lambda wildcards, input: above(input.lists[0], 3),
+        tested=lambda wildcards, input: input.lists[0],
         folder=lambda wildcards, output: output.manifest.removesuffix(".sha256"),
     shell:
-        "python -m siil test --data {params.data:q} --tested {input[0]:q} --weights {input.weights:q}"
+        "python -m siil test --data {params.data:q} --tested {params.tested:q} --weights {input.weights:q}"
         " --output {params.folder:q} --manifest {output.manifest:q} --processes {threads}"
         " --config {params.config:q} --log {log:q}"
 
 
 rule evaluate:
     input:
-        once_split(
+        lists=once_split(
             f"{DATA}/folds/{{fold}}/testing.txt",
             f"{DATA}/folds/{{fold}}/testing.sha256",
         ),
@@ -61,10 +62,11 @@ rule evaluate:
         config=lambda wildcards: settings("evaluate", wildcards.model),
         code=code_digest("evaluate"),
         rows=rows_of_tested,
-        data=DATA,
+        data=lambda wildcards, input: above(input.lists[0], 3),
+        tested=lambda wildcards, input: input.lists[0],
         prediction=lambda wildcards, input: input.predicted.removesuffix(".sha256"),
         folder=lambda wildcards, output: output.manifest.removesuffix(".sha256"),
     shell:
-        "python -m siil evaluate --cases {params.data:q}/cases.tsv --data {params.data:q} --tested {input[0]:q}"
+        "python -m siil evaluate --cases {params.data:q}/cases.tsv --data {params.data:q} --tested {params.tested:q}"
         " --prediction {params.prediction:q} --output {params.folder:q} --manifest {output.manifest:q}"
         " --processes {threads} --config {params.config:q} --log {log:q}"

@@ -28,7 +28,7 @@ rule test:
     params:
         config=lambda wildcards: settings("test", wildcards.model),
         code=code_digest("test"),
-        data=lambda wildcards, input: above(input.lists[0], 3),
+        data=lambda wildcards: DATA,
         tested=lambda wildcards, input: input.lists[0],
         folder=lambda wildcards, output: output.manifest.removesuffix(".sha256"),
     shell:
@@ -62,7 +62,7 @@ rule evaluate:
         config=lambda wildcards: settings("evaluate", wildcards.model),
         code=code_digest("evaluate"),
         rows=rows_of_tested,
-        data=lambda wildcards, input: above(input.lists[0], 3),
+        data=lambda wildcards: DATA,
         tested=lambda wildcards, input: input.lists[0],
         prediction=lambda wildcards, input: input.predicted.removesuffix(".sha256"),
         folder=lambda wildcards, output: output.manifest.removesuffix(".sha256"),

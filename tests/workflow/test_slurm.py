@@ -112,12 +112,12 @@ def test_only_training_and_testing_had_a_gpu(slurm, submitted):
     assert {job["Partition"] for job in others} == {"cpu"}
 
 
-def test_preparing_was_an_array_a_fold_was_scored_by_one_job_and_the_report_was_one(slurm, submitted):
+def test_preparing_was_a_job_a_batch_a_fold_was_scored_by_one_job_and_the_report_was_one(slurm, submitted):
+    """Batches that are ready together become tasks of one array; how many are, is a matter of timing."""
     for step, threads in (("preprocess", 4), ("pap", 4)):
         lists = list((submitted.folder / "data/phantom_smallest" / step).glob("*.sha256"))
         tasks = named(slurm, step)
         assert len(tasks) == len(lists) > 1
-        assert len({job["ArrayJobId"] for job in tasks}) == 1
         assert {job["NumCPUs"] for job in tasks} == {str(threads)}
     assert len([job for job in slurm.jobs() if job.get("Comment", "").startswith("rule_score_siil_fold0")]) == 1
     groups = [job for job in slurm.jobs() if job.get("Comment", "").startswith("rule_reporting")]

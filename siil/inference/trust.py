@@ -23,8 +23,8 @@ def trusted_labels(
 
     A voxel is background where O_R is below `trust.background`, and spine where it is above `trust.spine`. Spine has
     the name of its decoded vertebra if names are trusted at all (the enumeration is certain, or `settled` by a person)
-    and that vertebra is: sure, not cut to a sliver, and called so by the network alone in most of its voxels (not asked
-    for where a person settled the count). Everything else is UNNAMED spine, or UNLABELLED.
+    and that vertebra is: sure, and called so by the network alone in most of its voxels (neither is asked for where a
+    person settled the count). Everything else is UNNAMED spine, or UNLABELLED.
 
     Args:
         posterior: of the network.

@@ -125,6 +125,7 @@ def _read(
     from siil.anatomy import codes_to_indices
     from siil.inference.enumeration import span
     from siil.inference.predict_case import predict_case
+    from siil.inference.relabel import relabelled
     from siil.inference.results import Request, settle
     from siil.inference.trust import trusted_labels
     from siil.report.adapted import Reading
@@ -141,7 +142,7 @@ def _read(
             names = settle(Request(known), names, found.findings, ())
         except InputError as error:
             raise InputError(f"{name}: {known.words()}: {error}") from None
-        labels = _renamed(labels, found.names, names)
+        labels = codes_to_indices(relabelled(found.work, dict(zip(found.names, names, strict=True))).array)
     trusted = trusted_labels(
         found.posterior, raw, labels, found.sequence, trust=config.adapt.trust, settled=known is not None
     )
@@ -151,16 +152,6 @@ def _read(
         "reason": found.sequence.reason if known is None else f"settled: {known.words()}",
     }
     return Reading(name, labels, trusted, facts)
-
-
-def _renamed(labels: np.ndarray, before: Sequence[str], after: Sequence[str]) -> np.ndarray:
-    """Labels (internal indices) under the names that a person gave, place by place."""
-    from siil.anatomy import BY_NAME
-
-    table = np.arange(256, dtype=np.uint8)
-    for old, new in zip(before, after, strict=True):
-        table[BY_NAME[old].index] = BY_NAME[new].index
-    return table[labels]
 
 
 def _train(

@@ -78,7 +78,8 @@ def adapt(
             before = {reading.scan: reading.labels for reading in readings}
             files.write_text(output / "scans.tsv", table(rows))
             if number < config.adapt.rounds:
-                chosen = _train(readings, images, chosen, config=config, data=data, folder=work / f"round{number + 1}")
+                folder = work / f"round{number + 1}"
+                chosen = _train(readings, images, chosen, config=config, data=data, folder=folder, device=device)
         with files.atomic(output / "weights.safetensors") as temporary:
             shutil.copyfile(chosen, temporary)
         draw(readings, images, output)
@@ -155,7 +156,14 @@ def _read(
 
 
 def _train(
-    readings: Sequence[Reading], images: Mapping[str, Path], start: Path, *, config: Config, data: Path, folder: Path
+    readings: Sequence[Reading],
+    images: Mapping[str, Path],
+    start: Path,
+    *,
+    config: Config,
+    data: Path,
+    folder: Path,
+    device: str,
 ) -> Path:
     """One round's training; returns its weights."""
     from siil.datasets.folds import LISTS, read_list, read_sources
@@ -176,7 +184,7 @@ def _train(
     files.write_text(here / "sources.tsv", "case\tsource\n" + "".join(f"{c}\t{s}\n" for c, s in sources.items()))
     settings = config.train.model_copy(update={"init_weights": str(start)})
     values = configuration.sections(config.model_copy(update={"train": settings}), BY_NAME["train"].sections)
-    train(config=configuration.partial(values), data=folder, lists=here, output=folder / "train")
+    train(config=configuration.partial(values), data=folder, lists=here, output=folder / "train", device=device)
     return folder / "train" / "weights.safetensors"
 
 

@@ -31,6 +31,9 @@ UNJUDGED: Final = {
     **dict.fromkeys(
         [(f"T{n}", f"canal {q}") for n in (6, 7, 8) for q in ("width", "depth")], "one mask of 2 mm, 12 mm wide"
     ),
+    **dict.fromkeys(
+        [(f"C{n}", "up-down") for n in (3, 4, 5)], "two tall necks, an eighth farther from level to level than 193"
+    ),
 }
 """(level, quantity) whose real masks lie outside what is published for whole vertebrae, and why"""
 

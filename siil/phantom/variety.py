@@ -150,4 +150,4 @@ def draw_conditions(rng: np.random.Generator, variety: Variety, *, side_mm: floa
 
 def fuse(sizes: dict[str, Morphometry], quirks: Quirks) -> dict[str, Morphometry]:
     """The discs of fused pairs shrink to a seam."""
-    return {n: replace(row, disc=1.2, disc_wedge=0.0) if n in quirks.fused else row for n, row in sizes.items()}
+    return {n: replace(row, disc=0.8, disc_wedge=0.0) if n in quirks.fused else row for n, row in sizes.items()}

@@ -87,7 +87,7 @@ def test_fused_vertebrae_stand_close_and_nothing_is_carved_between_them(make_rec
     level, before = fused.level(name), plain.level(name)
     assert level is not None
     assert before is not None
-    assert level.sizes.disc < 2 < before.sizes.disc
+    assert level.sizes.disc < 1 < before.sizes.disc
 
 
 def test_uneven_bone_has_dark_and_bright_arches_and_fat_beside_them_on_the_same_mask(make_recipe: Any) -> None:

@@ -40,6 +40,7 @@ def outputs(data: str, results: str, sources: Mapping[str, Source]) -> dict[str,
         "pap": [f"{data}/pap"],
         "split": [f"{data}/folds"],
         "train": [f"{results}/train"],
+        "adapt": [f"{results}/adapt"],
         "test": [f"{results}/test"],
         "evaluate": [f"{results}/evaluate"],
         "aggregate": [f"{results}/aggregate/{name}.tsv" for name in ("scans", "summary")],
@@ -61,6 +62,7 @@ NEEDS = {
     "pap": ("preprocess",),
     "split": ("index", "preprocess", "pap"),
     "train": ("preprocess", "pap", "split"),
+    "adapt": ("preprocess", "pap", "split"),
     "test": ("preprocess", "split", "train"),
     "evaluate": ("fetch", "preprocess", "split", "test"),
     "aggregate": ("index", "split", "train", "evaluate"),
@@ -68,6 +70,8 @@ NEEDS = {
     "figures": ("index", "split", "aggregate", "preprocess", "test"),
     "report": ("index", "split", "aggregate", "preprocess", "test", "tables", "figures"),
 }
+NOT_ADAPTED = ("train", "test", "evaluate", "aggregate", "tables", "figures", "report")
+"""Steps that an experiment which adapts weights to scans without labels does not have; the others have no `adapt`."""
 
 
 def pipeline() -> dict[str, Any]:
@@ -81,8 +85,8 @@ def pipeline() -> dict[str, Any]:
     params: list[Any] = [{f"config/{name}": None} for name in names]
     models = [f"config/models/{model}.yaml" for model in config.models]
     stages = {}
-    for stage in STAGES:
-        name = stage.name
+    adapts = config.adapt.scans is not None
+    for name in [stage.name for stage in STAGES if stage.name not in (NOT_ADAPTED if adapts else ("adapt",))]:
         code = [str(path.relative_to(ROOT)) for path in code_files(name)]
         before = [out for step in NEEDS[name] for out in owns[step]]
         stages[name] = {
@@ -92,16 +96,28 @@ def pipeline() -> dict[str, Any]:
             "outs": [{out: {"persist": True}} for out in owns[name]],
         }
     stages["fetch"]["deps"] += [source.path for source in config.dataset.sources.values() if source.kind == "custom"]
-    aggregate = f"{results}/aggregate"
+    if adapts:
+        stages["adapt"]["deps"] += [path for path in (config.adapt.scans, config.adapt.levels) if path]
+    else:
+        _add_plots(stages, f"{results}/aggregate")
+    trained = f"{results}/{'adapt' if adapts else 'train'}/{config.models[0]}/fold{config.folds[0]}"
+    artifact = {
+        "path": f"{trained}/weights.safetensors",
+        "type": "model",
+        "desc": config.description,
+        "labels": ["ct", "vertebrae", "siil"],
+    }
+    return {"stages": stages, "artifacts": {"siil": artifact}}
+
+
+def _add_plots(stages: dict[str, Any], aggregate: str) -> None:
+    """The metrics and plots of the step aggregate, and what reads them."""
     stages["aggregate"]["metrics"] = [{f"{aggregate}/metrics.json": {"persist": True}}]
     stages["aggregate"]["plots"] = [
         {f"{aggregate}/{name}.tsv": {"persist": True, **options}} for name, options in PLOTS.items()
     ]
     for name in ("tables", "figures", "report"):
         stages[name]["deps"] += [f"{aggregate}/metrics.json", *(f"{aggregate}/{name}.tsv" for name in PLOTS)]
-    weights = f"{results}/train/{config.models[0]}/fold{config.folds[0]}/weights.safetensors"
-    artifact = {"path": weights, "type": "model", "desc": config.description, "labels": ["ct", "vertebrae", "siil"]}
-    return {"stages": stages, "artifacts": {"siil": artifact}}
 
 
 def text() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from siil.anatomy import UNLABELLED, UNNAMED
 from siil.report.overlays import Picture, worst_cases
 from siil.report.results import Scan
 from siil.report.style import save
+from siil.run import files
 from siil.scan.volume import read_volume
 
 COLUMNS = (
@@ -35,6 +37,20 @@ class Reading:
     labels: np.ndarray
     trusted: np.ndarray
     facts: Mapping[str, object]
+
+
+def keep(reading: Reading, path: Path) -> None:
+    """Write a reading to an .npz file."""
+    with files.atomic(path) as temporary:
+        np.savez_compressed(
+            temporary, labels=reading.labels, trusted=reading.trusted, facts=np.array(json.dumps(dict(reading.facts)))
+        )
+
+
+def load(path: Path) -> Reading:
+    """A reading that `keep` wrote."""
+    with np.load(path) as kept:
+        return Reading(path.stem, kept["labels"], kept["trusted"], json.loads(str(kept["facts"])))
 
 
 def row(reading: Reading, number: int, before: np.ndarray | None) -> dict[str, object]:

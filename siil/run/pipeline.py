@@ -47,6 +47,7 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage("pap", ("dataset.pap",)),
     Stage("split", ("dataset.split", "dataset.pap.rare")),
     Stage("train", _TRAIN),
+    Stage("adapt", (*_TRAIN, "adapt", "dataset.preprocess", "dataset.pap", "inference")),
     Stage("test", ("inference",)),
     Stage("evaluate", ("evaluate",)),
     Stage("aggregate", ("models", "repeats", "folds", *_INTERVALS)),
@@ -56,5 +57,5 @@ STAGES: Final[tuple[Stage, ...]] = (
 )
 VERBS: Final = tuple(stage.name for stage in STAGES)
 BY_NAME: Final = {stage.name: stage for stage in STAGES}
-OWN_VERBS: Final = ("adapt", "audit", "predict", "relabel", "check", "score", "trace", "config")
+OWN_VERBS: Final = ("audit", "predict", "relabel", "check", "score", "trace", "config")
 """For a user's own scans, label maps and questions: no rule calls them; those that take `config` name SECTIONS."""

@@ -2,7 +2,7 @@
 
 A round labels every scan (windows, whole-scan decoding), keeps what is trustworthy (siil.inference.trust), and trains
 on it among the labelled scans of a dataset, from the weights of the round before. Everything lies below OUTPUT; a
-killed run that is called again labels anew, which gives the same labels, and goes on with the training where it was.
+killed run that is called again goes on with the scan, or the training, where it was.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -21,8 +22,8 @@ from siil import config as configuration
 from siil.config import Config
 from siil.errors import DatasetError, InputError
 from siil.run import files, provenance
+from siil.run.batch import Piece, run_batch
 from siil.run.pipeline import BY_NAME
-from siil.run.progress import track
 
 if TYPE_CHECKING:
     from siil.datasets.levels import Known
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from siil.report.adapted import Reading
 
 log = logging.getLogger(__name__)
-SECTIONS = (*BY_NAME["train"].sections, "adapt", "dataset.preprocess", "dataset.pap", "inference")
+SECTIONS = BY_NAME["adapt"].sections
 SOURCE = "scans"
 """What `train.shares` calls the scans without labels."""
 
@@ -44,6 +45,7 @@ def adapt(
     scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, folder, DICOM series or zip")],
     output: Annotated[Path, typer.Option(help="folder for the weights, scans.tsv and the pictures")],
     data: Annotated[Path, typer.Option(help="dataset folder whose labelled scans keep what is known: data/adapt")],
+    fold: Annotated[int, typer.Option(help="the fold whose training scans these are")] = 0,
     levels: Annotated[Path | None, typer.Option(help="levels.tsv: counts that a person knows")] = None,
     weights: Annotated[Path | None, typer.Option(help="file, or name (patients, phantom); else $SIIL_WEIGHTS")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
@@ -67,19 +69,20 @@ def adapt(
     values = configuration.sections(config, SECTIONS)
     with provenance.record(output / "run.json", stage="adapt", config=values, inputs=[chosen]) as entry:
         work = output / "work"
-        images = {
-            scan.name: _prepare(scan, work, config) for scan in track(found, description="read", total=len(found))
-        }
+        images = _prepare_all(found, work, config)
         rows: list[Mapping[str, object]] = []
         before: dict[str, np.ndarray] = {}
         for number in range(config.adapt.rounds + 1):
-            readings = _read_all(images, chosen, known, config=config, device=device)
+            readings = _read_all(images, chosen, known, config=config, folder=work / f"read{number}", device=device)
             rows += [row(reading, number, before.get(reading.scan)) for reading in readings]
             before = {reading.scan: reading.labels for reading in readings}
             files.write_text(output / "scans.tsv", table(rows))
             if number < config.adapt.rounds:
                 folder = work / f"round{number + 1}"
-                chosen = _train(readings, images, chosen, config=config, data=data, folder=folder, device=device)
+                lists = data / "folds" / str(fold)
+                chosen = _train(
+                    readings, images, chosen, config=config, data=data, lists=lists, folder=folder, device=device
+                )
         with files.atomic(output / "weights.safetensors") as temporary:
             shutil.copyfile(chosen, temporary)
         draw(readings, images, output)
@@ -87,24 +90,50 @@ def adapt(
     log.info("weights: %s. %s", output / "weights.safetensors", provenance.RESEARCH_USE)
 
 
-def _prepare(scan: Scan, work: Path, config: Config) -> Path:
-    """The scan on the working grid, as a file below `work`."""
+def _prepare_all(scans: Sequence[Scan], work: Path, config: Config) -> dict[str, Path]:
+    """The scans on the working grid, as files below `work`."""
+    pieces = []
+    for scan in scans:
+        there = (scan.path,) if scan.path.is_file() else tuple(p for p in sorted(scan.path.rglob("*")) if p.is_file())
+        image, geometry = work / "img" / f"{scan.name}.nii.gz", work / "geometry" / f"{scan.name}.json"
+        pieces.append(
+            Piece(
+                scan.name,
+                record=work / "img" / f"{scan.name}.run.json",
+                inputs=there,
+                outputs=(image, geometry),
+                config=configuration.sections(config, ("dataset.preprocess",)),
+                make=partial(_prepare, scan, image, geometry, config),
+            )
+        )
+    run_batch("adapt", pieces, manifest=work / "img.sha256")
+    return {piece.name: piece.outputs[0] for piece in pieces}
+
+
+def _prepare(scan: Scan, image: Path, geometry: Path, config: Config, entry: dict[str, Any]) -> None:
     from siil.scan.preprocess import preprocess
     from siil.scan.reading import read_scan
     from siil.scan.volume import write_volume
 
-    path = work / "img" / f"{scan.name}.nii.gz"
     made = preprocess(read_scan(scan.path), None, settings=config.dataset.preprocess, name=str(scan.path))
-    write_volume(path, made.image)
-    files.write_json(work / "geometry" / f"{scan.name}.json", made.geometry.to_json())
-    return path
+    entry["defects"] = list(made.defects)
+    write_volume(image, made.image)
+    files.write_json(geometry, made.geometry.to_json())
 
 
 def _read_all(
-    images: Mapping[str, Path], weights: Path, known: Mapping[str, Known], *, config: Config, device: str
+    images: Mapping[str, Path],
+    weights: Path,
+    known: Mapping[str, Known],
+    *,
+    config: Config,
+    folder: Path,
+    device: str,
 ) -> list[Reading]:
+    """How the scans are read with these weights, kept below `folder`."""
     from siil.inference.device import pick_device
     from siil.model.weights import load_network
+    from siil.report.adapted import load
 
     network, about = load_network(weights)
     if about.spacing_mm != config.dataset.preprocess.spacing_mm:
@@ -114,22 +143,36 @@ def _read_all(
         )
     place = pick_device(device)
     network = network.to(place)
-    return [
-        _read(name, path, known.get(name), network=network, about=about, config=config, device=place)
-        for name, path in track(images.items(), description="label", total=len(images))
-    ]
+    used = configuration.sections(config, ("inference", "adapt.trust"))
+    pieces = []
+    for name, path in images.items():
+        level, to = known.get(name), folder / f"{name}.npz"
+        make = partial(_read, name, path, level, to, network=network, about=about, config=config, device=place)
+        settled = {"settled": None if level is None else level.words()}
+        pieces.append(Piece(name, folder / f"{name}.run.json", (path, weights), (to,), used | settled, make))
+    run_batch("adapt", pieces, manifest=folder.with_suffix(".sha256"))
+    return [load(piece.outputs[0]) for piece in pieces]
 
 
 def _read(
-    name: str, path: Path, known: Known | None, *, network: Network, about: Weights, config: Config, device: str
-) -> Reading:
+    name: str,
+    path: Path,
+    known: Known | None,
+    to: Path,
+    _: dict[str, Any],
+    *,
+    network: Network,
+    about: Weights,
+    config: Config,
+    device: str,
+) -> None:
     from siil.anatomy import codes_to_indices
     from siil.inference.enumeration import span
     from siil.inference.predict_case import predict_case
     from siil.inference.relabel import relabelled
     from siil.inference.results import Request, settle
     from siil.inference.trust import trusted_labels
-    from siil.report.adapted import Reading
+    from siil.report.adapted import Reading, keep
     from siil.scan.geometry import Geometry
     from siil.scan.volume import read_volume
 
@@ -142,7 +185,7 @@ def _read(
         try:
             names = settle(Request(known), names, found.findings, ())
         except InputError as error:
-            raise InputError(f"{name}: {known.words()}: {error}") from None
+            raise InputError(f"{known.words()}: {error}") from None
         labels = codes_to_indices(relabelled(found.work, dict(zip(found.names, names, strict=True))).array)
     trusted = trusted_labels(
         found.posterior, raw, labels, found.sequence, trust=config.adapt.trust, settled=known is not None
@@ -152,7 +195,7 @@ def _read(
         "uncertain": found.sequence.uncertain and known is None,
         "reason": found.sequence.reason if known is None else f"settled: {known.words()}",
     }
-    return Reading(name, labels, trusted, facts)
+    keep(Reading(name, labels, trusted, facts), to)
 
 
 def _train(
@@ -162,6 +205,7 @@ def _train(
     *,
     config: Config,
     data: Path,
+    lists: Path,
     folder: Path,
     device: str,
 ) -> Path:
@@ -169,7 +213,6 @@ def _train(
     from siil.datasets.folds import LISTS, read_list, read_sources
     from siil.stages.train import train
 
-    lists = data / "folds" / "0"
     known = {part: read_list(lists / f"{part}.txt") for part in LISTS}
     sources = read_sources(lists / "sources.tsv")
     for part in ("img", "msk", "pap"):

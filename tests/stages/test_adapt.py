@@ -94,10 +94,11 @@ def test_each_round_labels_keeps_what_it_trusts_and_trains(data, scans, weights,
 
 
 @pytest.mark.usefixtures("reading")
-def test_called_again_it_trains_nothing_anew(data, scans, weights, tmp_path, caplog):  # noqa: F811
+def test_called_again_it_reads_and_trains_nothing_anew(data, scans, weights, tmp_path, caplog, monkeypatch):  # noqa: F811
     options = {"scans": [scans], "output": tmp_path / "out", "data": data, "weights": weights, "device": "cpu"}
     adapt(config=make_config(), **options)
     first = (tmp_path / "out/weights.safetensors").read_bytes()
+    monkeypatch.setattr("siil.inference.predict_case.predict_case", lambda *_, **__: pytest.fail("read again"))
     with caplog.at_level("INFO"):
         adapt(config=make_config(), **options)
     assert "after step 2" in caplog.text
@@ -134,5 +135,5 @@ def test_a_line_of_levels_settles_a_count(data, scans, weights, tmp_path):  # no
     with pytest.raises(DatasetError, match=r"levels\.tsv: no scan other"):
         adapt(**options, output=tmp_path / "out", levels=levels)
     levels.write_text("scan\tlast\nNA\tC2\n")
-    with pytest.raises(InputError, match=r"^NA: --last C2: .* beyond C1"):
+    with pytest.raises(InputError, match=r"1 of 1 scans failed: NA \(--last C2: .* beyond C1\)"):
         adapt(**options, output=tmp_path / "out", levels=levels)

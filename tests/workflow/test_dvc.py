@@ -32,6 +32,14 @@ def test_a_users_own_folder_is_read_and_never_an_output(monkeypatch, experiment,
     assert (folder in stages["fetch"]["deps"]) is not made
 
 
+def test_an_experiment_that_adapts_has_a_stage_for_that_and_none_that_judges(monkeypatch):
+    monkeypatch.setattr(layers, "default_experiment", lambda: "adapt")
+    made = load("dvc_stages").pipeline()
+    assert list(made["stages"]) == ["fetch", "index", "preprocess", "pap", "split", "adapt"]
+    assert "data/unlabelled" in made["stages"]["adapt"]["deps"]
+    assert made["artifacts"]["siil"]["path"] == "results/adapt/adapt/siil/fold0/weights.safetensors"
+
+
 def written() -> dict:
     return yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 
@@ -42,7 +50,7 @@ def outputs(stage: dict) -> list[str]:
 
 def test_there_is_a_stage_per_step_which_calls_its_target():
     stages = written()["stages"]
-    assert list(stages) == list(VERBS)
+    assert list(stages) == [verb for verb in VERBS if verb != "adapt"]
     for name, stage in stages.items():
         assert stage["cmd"] == f"snakemake --cores all all_{name}"
 

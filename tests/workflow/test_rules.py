@@ -32,6 +32,18 @@ def test_the_default_is_the_demo(tmp_path):
     assert "results/demo/report/index.html" in done.stdout + done.stderr
 
 
+def test_scans_without_labels_are_adapted_to_and_nothing_is_trained_beside(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/scan.nii.gz").touch()
+    words = ["experiment=adapt", f"adapt={{scans: {tmp_path}/mine}}", "train={init_weights: null}"]
+    done = dry_run(tmp_path, "-p", "--config", *words)
+    text = done.stdout + done.stderr
+    assert done.returncode == 0, text
+    assert f"siil adapt {tmp_path}/mine --data data/adapt --fold 0 " in " ".join(text.split())
+    assert "rule train:" not in text
+    assert "rule report:" not in text
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -89,13 +89,18 @@ wildcard_constraints:
     batches=r"\d+",
 
 
+def files_below(folder):
+    """The files of a user's own folder (or that one file), so that a new or changed one is seen."""
+    place = Path(folder or "/dev/null")
+    files = [place] if place.is_file() else place.rglob("*")
+    shown = (path for path in files if path.is_file())
+    return sorted(str(path) for path in shown if not path.name.startswith("."))
+
+
 def own_files(wildcards):
-    """The files of a user's own source, so that a new or changed one is seen; nothing for a source to download."""
+    """The files of a user's own source; nothing for a source to download."""
     source = CONFIG.dataset.sources[wildcards.source]
-    if source.kind != "custom":
-        return []
-    files = (path for path in Path(source.path).rglob("*") if path.is_file())
-    return sorted(str(path) for path in files if not path.name.startswith("."))
+    return files_below(source.path) if source.kind == "custom" else []
 
 
 @functools.cache

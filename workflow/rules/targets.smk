@@ -9,6 +9,7 @@ localrules:
     all_pap,
     all_split,
     all_train,
+    all_adapt,
     all_test,
     all_evaluate,
     all_aggregate,
@@ -51,6 +52,15 @@ rule all_train:
     input:
         expand(
             f"{RESULTS}/train/{{model}}/fold{{fold}}/weights.safetensors",
+            model=RUNS,
+            fold=CONFIG.folds,
+        ),
+
+
+rule all_adapt:
+    input:
+        expand(
+            f"{RESULTS}/adapt/{{model}}/fold{{fold}}/weights.safetensors",
             model=RUNS,
             fold=CONFIG.folds,
         ),

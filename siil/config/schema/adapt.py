@@ -21,5 +21,7 @@ class Trust(Section):
 class Adapt(Section):
     """Self-training: label, keep what is trustworthy, train, again."""
 
+    scans: str | None = Field(description="rule adapt: file or folder of the scans; null: no such rule")
+    levels: str | None = Field(description="rule adapt: levels.tsv of counts that a person knows, or null")
     rounds: int = Field(ge=1, description="times that the scans are labelled anew and trained on")
     trust: Trust

@@ -35,8 +35,17 @@ from siil.run import checksums
 from siil.run.pipeline import BY_NAME
 from siil.run.provenance import code_digest
 
+
+
+def told(value):
+    """A value of --config. Snakemake reads what is nested in it as text, null too."""
+    if isinstance(value, dict):
+        return {key: told(item) for key, item in value.items()}
+    return None if value == "null" else value
+
+
 EXPERIMENT = str(config.get("experiment") or layers.default_experiment())
-OVERRIDES = {key: value for key, value in config.items() if key != "experiment"}
+OVERRIDES = {key: told(value) for key, value in config.items() if key != "experiment"}
 
 
 @functools.cache

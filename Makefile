@@ -4,7 +4,8 @@
 #   make test        the default tests           make test-slow   the long ones (real CT: SIIL_REAL_DATA=folder)
 #   make check       style, types, layers, rules make schema      generated: keys, captions, dvc.yaml
 #   make dag         the graph of the rules      make restore     outputs back from DVC's cache
-#   make lock        requirements.lock from .venv  make clean     delete what was made (not data/raw)
+#   make docs        the site, site/index.html    make lock      requirements.lock from .venv
+#   make clean       delete what was made (not data/raw)
 #
 # Without the CUDA libraries:  make demo PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 # Another experiment:          make run EXPERIMENT=verse19
@@ -15,7 +16,7 @@ PIP_FLAGS ?=
 READY := .venv/made-from-lock
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help environment demo run test test-slow check dag schema restore clean lock
+.PHONY: help environment demo run test test-slow check dag schema restore clean lock docs
 .DEFAULT_GOAL := help
 
 help:
@@ -45,10 +46,18 @@ dag: $(READY)
 	@snakemake --rulegraph mermaid-js --quiet all --config experiment=$(EXPERIMENT)
 
 schema: $(READY)
-	@python -m siil.config.keys && python scripts/captions.py && python scripts/dvc_stages.py
+	@python -m siil.config.keys && python scripts/captions.py && python scripts/dvc_stages.py && \
+		python scripts/commands.py
 
 restore: $(READY)
 	@dvc checkout && dvc status -q && snakemake --touch --forceall --cores 1
+
+docs: .venv-docs/made-from-lock
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build
+	@echo "Docs: $(CURDIR)/site/index.html"
+
+.venv-docs/made-from-lock: requirements-docs.lock
+	@bash scripts/environment.sh "$(PYTHON)" .venv-docs $(PIP_FLAGS) && touch $@
 
 lock: $(READY)
 	@bash scripts/lock.sh > requirements.lock

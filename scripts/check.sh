@@ -15,6 +15,8 @@ check snakemake --lint
 check python -m siil.config.keys --check
 check python scripts/captions.py --check
 check python scripts/dvc_stages.py --check
+check python scripts/commands.py --check
+check python scripts/prose.py --check
 check codespell
 if [ ${#failed[@]} -gt 0 ]; then
     echo "FAILED: $(IFS=,; echo "${failed[*]}")" >&2

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Is there a Python that can make the environment? Then makes it from requirements.lock: environment.sh PYTHON FOLDER
+# Is there a Python that can make the environment? Then makes it from its lock file: environment.sh PYTHON FOLDER
 # [pip flags]. Starts anew each time, so an interrupted run leaves nothing that counts (the Makefile touches its stamp only after this succeeded).
 set -euo pipefail
 python=$1 folder=$2
@@ -11,8 +11,11 @@ say() { echo "ERROR: $*" >&2; exit 2; }
 "$python" -c 'import ensurepip, venv' 2>/dev/null ||
     say "$python cannot make virtual environments; on Debian or Ubuntu: apt-get install $(basename "$(readlink -f "$python")")-venv"
 python=$("$python" -c 'import sys; print(sys._base_executable)') # outside the folder, which may be the active environment
+lock=requirements.lock
+[ "$folder" != .venv-docs ] || lock=requirements-docs.lock
 rm -rf "$folder"
 "$python" -m venv "$folder"
-echo "Installing $(grep -c == requirements.lock) packages into $folder (some minutes, once)"
-"$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" -r requirements.lock
-"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps "$@" --editable .
+echo "Installing $(grep -c == $lock) packages into $folder (some minutes, once)"
+"$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" -r $lock
+[ $lock != requirements.lock ] ||
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps "$@" --editable .

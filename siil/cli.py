@@ -105,7 +105,8 @@ def _log_to(path: Path | None) -> None:
     log.setLevel(logging.INFO if first else logging.WARNING)  # our own; what libraries tell at INFO is for nobody
 
 
-def _register(verb: str) -> None:
+def register(verb: str) -> None:
+    """Add a verb to the command line; its module is loaded."""
     module = importlib.import_module(f"siil.stages.{verb}")
     stage = getattr(module, verb)
     if "config" in inspect.signature(stage).parameters:
@@ -121,7 +122,7 @@ def main() -> None:
     if asked == "evaluate" and any(word.partition("=")[0] == "--pred" for word in sys.argv):
         asked = sys.argv[1] = "score"  # whole folders of label maps instead of one case of the pipeline
     for verb in [asked] if asked in VERBS + OWN_VERBS else VERBS + OWN_VERBS:  # one stage starts faster than all
-        _register(verb)
+        register(verb)
     try:
         app()
     except BrokenPipeError:

@@ -44,7 +44,7 @@ def run(monkeypatch):
     def register(verb: str) -> None:
         cli.app.command(verb)(cli._command(stage, ("train",)))
 
-    monkeypatch.setattr(cli, "_register", register)
+    monkeypatch.setattr(cli, "register", register)
     monkeypatch.setattr(cli.app, "registered_commands", [])
     root = logging.getLogger()
     before = root.handlers[:], root.level
@@ -160,7 +160,7 @@ def test_torch_is_asked_to_use_huge_pages_unless_the_user_says_otherwise(before,
 def test_a_terminal_that_lacks_a_letter_gets_the_answer_all_the_same(tmp_path):
     """The en dash of a span, where only ASCII can be written."""
     code = (
-        "import sys; from siil import cli; cli._register = lambda verb: cli.app.command(verb)(lambda: None)\n"
+        "import sys; from siil import cli; cli.register = lambda verb: cli.app.command(verb)(lambda: None)\n"
         "try: cli.main()\nexcept SystemExit: print('T9–L5')"
     )
     done = subprocess.run(

@@ -6,7 +6,7 @@ layout writes them. Everything is a function of the seed alone. numpy and scipy 
 Lives here: the spine (spine, vertebra, craniocervical, bones, canal, skeleton for the ribs), what is around it
 (surroundings in order: trunk, soft with fat and clothes, organs, pelvis, head, shoulders, arms, implants), what makes
 patients differ (variety, texture), the scanner, the tools (canvas, shapes), and phantoms beside real scans (measure,
-real_sizes, gallery).
+real_sizes, gallery) and example scans to try things on (example).
 Comes in: stages (fetch) and the benchmarks. Goes out: to scan, config's schema and run.
 """
 

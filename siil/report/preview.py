@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from scipy import ndimage
 
-from siil.anatomy import BY_NAME, CLASSES, codes_to_indices
+from siil.anatomy import BY_INDEX, BY_NAME, CLASSES, codes_to_indices
 from siil.inference.centreline import Centreline
 from siil.inference.vertebrae import BY_HAND, Finding
 from siil.report import planes
@@ -23,12 +25,13 @@ from siil.report.style import DPI, MUTED, blank, styled, vertebra_colour, verteb
 from siil.run import files
 from siil.scan.grid import Volume
 
-WINDOW_HU = (-200.0, 900.0)
+WINDOW_HU = (-200.0, 700.0)
 _MARGIN_MM = 40.0
 _AXIAL_MM = 55.0
 _FRONT_MM, _BACK_MM = 70.0, 75.0
 _OPACITY = 0.45
-_LINE_IN = 0.11
+_LINE_IN = 0.14
+_NAME_PT = 9.0
 WRONG = "#c0261c"
 
 
@@ -60,12 +63,12 @@ def preview(
     indices = codes_to_indices(labels)
     y, x = planes.spine_path(indices, spacing_mm=spacing)
     figure = blank(width_in=12.0, height_in=7.6 + _LINE_IN * len(remedies), below_in=_LINE_IN * len(remedies))
-    figure.suptitle(f"{title}: {enumeration}", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure.suptitle(f"{title}: {enumeration}", x=0.01, ha="left", fontsize=13, fontweight="bold")
     if warning:
         figure.text(0.99, 0.985, f"enumeration uncertain: {warning}", ha="right", va="top", color=WRONG, fontsize=9)
     for n, (words, command) in enumerate(reversed(remedies)):
         said = f"{words}: {command}" if command else words
-        figure.text(0.008, (0.05 + n * _LINE_IN) / figure.get_figheight(), said, fontsize=6, color=MUTED)
+        figure.text(0.008, (0.05 + n * _LINE_IN) / figure.get_figheight(), said, fontsize=7.5, color=MUTED)
     left, right = figure.subfigures(1, 2, width_ratios=[1.0, 1.25])
     side, front = left.subplots(1, 2)
     if centreline is None:
@@ -101,12 +104,22 @@ def _plane(axis: Axes, hu: np.ndarray, labels: np.ndarray, spacing: float, title
     keep = planes.window(labels, margin_vox=round(_MARGIN_MM / spacing))
     hu, labels = hu[:, keep], labels[:, keep]
     _show(axis, hu, labels, spacing)
-    axis.set_title(title, fontsize=8)
-    for index in np.unique(labels[labels > 0]):
-        row, column = np.argwhere(labels == index).mean(axis=0)
-        name = next(name for name, vertebra in BY_NAME.items() if vertebra.index == index)
-        axis.text(column, row, name, color="white", fontsize=7, fontweight="bold", ha="center", va="center")
+    axis.set_title(title, fontsize=9)
+    write_names(axis, labels, size=_NAME_PT)
     return labels
+
+
+def write_names(axis: Axes, labels: np.ndarray, *, size: float) -> None:
+    """The name of each vertebra on its largest piece, which is its body wherever the plane shows one.
+
+    labels: [rows, columns] internal indices. size: of the letters, points.
+    """
+    edge = [withStroke(linewidth=size / 4, foreground="black")]
+    for index in np.unique(labels[labels > 0]):
+        pieces, _ = ndimage.label(labels == index)
+        row, column = ndimage.center_of_mass(pieces == np.bincount(pieces[pieces > 0]).argmax())
+        axis.text(column, row, BY_INDEX[index].name, color="white", fontsize=size, fontweight="bold", ha="center",
+                  va="center", path_effects=edge)  # fmt: skip
 
 
 def _remarks(axis: Axes, labels: np.ndarray, findings: tuple[Finding, ...]) -> None:
@@ -117,7 +130,7 @@ def _remarks(axis: Axes, labels: np.ndarray, findings: tuple[Finding, ...]) -> N
             continue
         flags = [flag.replace("_", " ") for flag in finding.flags]
         doubt = any(flag not in ("cut", BY_HAND) for flag in finding.flags)
-        axis.text(labels.shape[1] + 1, rows.mean(), " ".join([*_confidence(finding), *flags]), fontsize=5.5,
+        axis.text(labels.shape[1] + 1, rows.mean(), " ".join([*_confidence(finding), *flags]), fontsize=7.5,
                   color=WRONG if doubt else MUTED, va="center", clip_on=False)  # fmt: skip
 
 
@@ -150,7 +163,7 @@ def _axials(figure: Figure, image: Volume, labels: np.ndarray, findings: tuple[F
         axis.invert_yaxis()  # axial images are looked at from the feet: front is up
         flags = "\n" + ", ".join(flag.replace("_", " ") for flag in finding.flags) if finding.flags else ""
         colour = vertebra_colour(BY_NAME[finding.name].index)
-        axis.set_title("  ".join([finding.name, *_confidence(finding)]) + flags, fontsize=6.5, color=colour)
+        axis.set_title("  ".join([finding.name, *_confidence(finding)]) + flags, fontsize=8.5, color=colour)
 
 
 def _confidence(finding: Finding) -> list[str]:

@@ -1,0 +1,1 @@
+"""The pages: their links, their commands, their site."""

@@ -1,4 +1,4 @@
-"""A labelled folder of any known layout, scan by scan: files in, what was measured out.
+"""A labelled folder of any known layout, or the table that `index` made, scan by scan: files in, what was measured out.
 
 Layouts: img/ and msk/, BIDS and VerSe, CTSpine1K (siil.datasets.registry); one folder for each scan with ct.nii.gz and
 segmentations/vertebrae_*.nii.gz (TotalSegmentator); masks alone.
@@ -18,6 +18,7 @@ from siil.audit.headers import contradictions, labels_at, read_centroids
 from siil.audit.heldout import constant_shift
 from siil.audit.measure import Measured, measure
 from siil.datasets import labelmaps, manifest, registry
+from siil.datasets.cases import read_cases
 from siil.datasets.codes import table
 from siil.datasets.layout import is_volume
 from siil.errors import DatasetError, InputError
@@ -39,11 +40,16 @@ class Labelled:
 
 
 def find(folder: Path) -> list[Labelled]:
-    """The labelled scans of a folder, by case.
+    """The labelled scans of a folder, or of a cases.tsv, by case.
 
     Raises:
-        DatasetError: no such folder, or no mask in any known layout.
+        DatasetError: no such folder, no mask in any known layout, or another table.
     """
+    if folder.suffix == ".tsv":
+        return [
+            Labelled(case.case, Path(case.image), (Path(case.mask),), Path(case.centroids) if case.centroids else None)
+            for case in read_cases(folder)
+        ]
     paths = manifest.tree(folder)
     if any(path.name.startswith("vertebrae_") and is_volume(path) for path in paths):
         return [Labelled(case, _scan_of(masks[0]), masks) for case, masks in sorted(labelmaps.find(folder).items())]

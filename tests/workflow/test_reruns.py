@@ -71,7 +71,7 @@ def test_one_changed_scan_reruns_what_saw_it(finished):
     scan.write_bytes(scan.read_bytes() + b"\0")
     before = made(finished)
     ran = finished.ran()
-    assert {"preprocess", "pap", "split"} <= set(ran)
+    assert {"audit", "preprocess", "pap", "split"} <= set(ran)
     assert changed(finished, before, "data/phantom_tiny/img") == {scan.name.replace("_seg-vert_msk", "")}
     assert changed(finished, before, "results/tiny/train") == set()  # the network sees what it saw
     assert finished.plan() == {}
@@ -185,5 +185,5 @@ def test_snakemakes_own_report_has_the_tables_and_figures(finished):
 def test_make_dag_and_the_plan_of_a_fresh_folder(tmp_path):
     checkout = Checkout(tmp_path / "repository")
     planned = checkout.plan()
-    assert planned == {"fetch": 1, "index": 1, "split": 1, **AFTER_SPLIT, **REPORTING}
+    assert planned == {"fetch": 1, "index": 1, "audit": 1, "split": 1, **AFTER_SPLIT, **REPORTING}
     assert "flowchart" in checkout.snakemake("--rulegraph", "mermaid-js")

@@ -1,4 +1,4 @@
-"""`siil audit`, beside the way from `index` to the report: are the labels of a dataset right? For a person to decide on.
+"""`siil audit`, beside the way from `index` to the report: are the labels of a dataset right? A person decides.
 
 Reads files and hands them to siil.audit; writes a table, pictures, and what to exclude.
 """

@@ -1,4 +1,4 @@
-"""niivue, the viewer of browsers, finds the labels of `siil predict` where the scan is, and where its own rule puts both.
+"""niivue, the viewer of browsers, finds the labels of `siil predict` where it puts the scan itself.
 
 niivue comes from npm, so these tests want node and a network.
 """

@@ -7,6 +7,7 @@ segmentations/vertebrae_*.nii.gz (TotalSegmentator); masks alone.
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from siil.scan import volume
 from siil.scan.grid import Volume
 from siil.scan.nifti import nib
 
+log = logging.getLogger(__name__)
 _CODES = table("verse") | {UNNAMED: UNNAMED, UNLABELLED: UNLABELLED}
 
 
@@ -59,9 +61,20 @@ def find(folder: Path) -> list[Labelled]:
             for scan in registry.guess(paths)
             if scan.mask is not None
         ]
-    except DatasetError:
-        scans = []
-    return scans or [Labelled(case, None, masks) for case, masks in sorted(labelmaps.find(folder).items())]
+        why = "no scan has a mask"
+    except DatasetError as error:
+        scans, why = [], str(error)
+    return scans or _masks_alone(folder, why, any(is_volume(path) for path in paths))
+
+
+def _masks_alone(folder: Path, why: str, volumes: bool) -> list[Labelled]:
+    """Label maps to which no scan belongs. why: what was said where scans were looked for."""
+    try:
+        found = labelmaps.find(folder)
+    except DatasetError as error:
+        raise DatasetError(why) if volumes else error from None
+    log.warning("masks alone are looked at: %s", why)
+    return [Labelled(case, None, masks) for case, masks in sorted(found.items())]
 
 
 def _scan_of(mask: Path) -> Path | None:
@@ -94,7 +107,7 @@ def read(scan: Labelled) -> tuple[list[str], Volume, Volume | None]:
     Raises:
         InputError: a file that cannot be read, or mask and image on different grids.
     """
-    mask = labelmaps.read(scan.masks, _CODES)
+    mask = labelmaps.read(scan.masks, _CODES, expected="labels")
     words = [f"mask: {text}" for text in contradictions(nib.load(scan.masks[0]).header)]
     if scan.image is None:
         return words, mask, None

@@ -74,8 +74,8 @@ def _paired(images: list[Path], masks: list[Path]) -> list[Found]:
     bare = [item.image for item in found if item.mask is None]
     if images and masks and len(bare) == len(images):
         raise DatasetError(
-            f"{_place(images + masks)}: no image has its mask: images {_names(bare)}; masks {_names(alone)}; give both the same name "
-            "(or NAME_0000 and NAME, NAME_ct and NAME_seg)"
+            f"{_place(images + masks)}: no image has its mask: images {_names(bare)}; masks {_names(alone)}; "
+            "give both the same name (or NAME_0000 and NAME, NAME_ct and NAME_seg)"
         )
     if alone:
         others = f"; images without a mask: {_names(bare)}" if bare else ""

@@ -72,7 +72,9 @@ def audit(
         entry["folder"], entry["scans"], entry["suspected"] = str(dataset), len(scans), len(cases)
     for row in rows[:20]:
         typer.echo(f"{row.case}  {row.suspicion:.1f}  {row.kind}, {row.where}: {row.words}")
-    typer.echo(f"{len(scans)} scans, {len(cases)} suspected: {output / 'audit.tsv'}, {output / 'exclude.yaml'}")
+    bare = sum(not scan.bones and not scan.words for scan in measured)
+    told = f"{len(scans)} scans, {bare} of them without a vertebra" if bare else f"{len(scans)} scans"
+    typer.echo(f"{told}, {len(cases)} suspected: {output / 'audit.tsv'}, {output / 'exclude.yaml'}")
 
 
 def _draw(rows: list[Finding], scans: list[folder.Labelled], pictures: int, output: Path) -> None:

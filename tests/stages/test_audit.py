@@ -15,6 +15,7 @@ import yaml
 from benchmarks.audit import RECIPE
 from siil import config as configuration
 from siil.anatomy import BY_CODE, BY_NAME
+from siil.audit.folder import find
 from siil.errors import DatasetError
 from siil.phantom import Scan, sample
 from siil.phantom.layout import oriented, write_scan
@@ -23,6 +24,8 @@ from siil.scan.volume import write_volume
 from siil.stages.audit import audit
 from siil.stages.fetch import fetch
 from siil.stages.index import index
+from tests.scans import grid
+from tests.scans import scan as scan_of
 
 NONE = configuration.partial({"dataset": {"exclude": []}})
 COLONOG = "1.3.6.1.4.1.9328.50.4."
@@ -172,3 +175,27 @@ def test_a_folder_without_masks_is_refused_in_one_line(tmp_path):
     (tmp_path / "set").mkdir()
     with pytest.raises(DatasetError, match="expected label maps"):
         audit(config=NONE, dataset=tmp_path / "set", output=tmp_path / "out")
+
+
+def test_what_stands_in_the_way_of_an_audit_is_said(tmp_path, capsys, caplog):
+    """Masks without a vertebra, codes of another tool, names that do not fit, folders of other names, a file."""
+    made = grid()
+    for name, code in (("x", 0), ("y", 119)):
+        write_volume(tmp_path / f"a/img/{name}.nii.gz", scan_of(made, seed=code))
+        write_volume(tmp_path / f"a/msk/{name}.nii.gz", Volume(np.full(made.shape, code, np.uint8), made))
+    audit(config=NONE, dataset=tmp_path / "a", output=tmp_path / "out", processes=1)
+    said = capsys.readouterr().out
+    assert "2 scans, 1 of them without a vertebra, 1 suspected" in said
+    assert "msk/y.nii.gz: expected VerSe labels" in said
+    (tmp_path / "a/msk/x.nii.gz").rename(tmp_path / "a/msk/z.nii.gz")
+    (tmp_path / "a/msk/y.nii.gz").unlink()
+    assert [scan.image for scan in find(tmp_path / "a")] == [None]
+    assert "masks alone are looked at" in caplog.text
+    assert "images x.nii.gz, y.nii.gz; masks z.nii.gz" in caplog.text
+    (tmp_path / "a/img").rename(tmp_path / "a/CT")
+    (tmp_path / "a/msk").rename(tmp_path / "a/Seg")
+    (tmp_path / "a/Seg/z.nii.gz").rename(tmp_path / "a/Seg/x.nii.gz")
+    with pytest.raises(DatasetError, match=r"expected img/.*, got CT/x.nii.gz, CT/y.nii.gz, Seg/x.nii.gz"):
+        find(tmp_path / "a")
+    with pytest.raises(DatasetError, match="expected a folder, got a file"):
+        find(tmp_path / "a/CT/x.nii.gz")

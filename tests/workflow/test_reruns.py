@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from pathlib import Path
@@ -164,6 +165,16 @@ def test_a_step_that_failed_is_run_again_although_its_products_are_there(finishe
     assert ran["split"] == 1
     assert set(ran) == {"split"}
     assert finished.plan() == {}
+
+
+def test_an_audit_reads_what_was_indexed_and_predicted_and_no_step_reads_it(finished):
+    assert (finished.folder / "data/phantom_tiny/audit/exclude.yaml").is_file()
+    assert finished.ran("results/tiny/audit/exclude.yaml") == {"audit_with_predictions": 1}
+    for place in ("data/phantom_tiny", "results/tiny"):
+        assert json.loads((finished.folder / place / "audit/run.json").read_text(encoding="utf-8"))["scans"] == 5
+    assert finished.plan() == {}
+    (finished.folder / "data/phantom_tiny/audit/audit.tsv").unlink()
+    assert finished.plan() == {"audit": 1}
 
 
 def test_every_artefact_has_its_run_record(finished):

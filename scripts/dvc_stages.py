@@ -36,6 +36,7 @@ def outputs(data: str, results: str, sources: Mapping[str, Source]) -> dict[str,
     return {
         "fetch": [*made, *(f"data/raw/{name}.tsv" for name in sources)],
         "index": [f"{data}/cases.tsv"],
+        "audit": [f"{data}/audit"],
         "preprocess": [f"{data}/img", f"{data}/msk", f"{data}/geometry", f"{data}/preprocess"],
         "pap": [f"{data}/pap"],
         "split": [f"{data}/folds"],
@@ -58,6 +59,7 @@ PLOTS = {
 NEEDS = {
     "fetch": (),
     "index": ("fetch",),
+    "audit": ("fetch", "index"),
     "preprocess": ("fetch", "index"),
     "pap": ("preprocess",),
     "split": ("index", "preprocess", "pap"),

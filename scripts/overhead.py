@@ -19,6 +19,7 @@ from pathlib import Path
 RECORDS = {
     "fetch": "data/raw/{2}.run.json",
     "index": "data/{0}/cases.run.json",
+    "audit": "data/{0}/audit/run.json",
     "preprocess": "data/{0}/preprocess/{2}.run.json",
     "pap": "data/{0}/pap/{2}.run.json",
     "split": "data/{0}/folds/0/training.run.json",

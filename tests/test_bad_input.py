@@ -40,6 +40,12 @@ def test_an_empty_file(tmp_path):
     assert "0 bytes" in refuse(tmp_path / "a.nii.gz")
 
 
+@pytest.mark.parametrize("name", ["a.tar.gz", "a.tgz", "a.7z", "a.RAR"])
+def test_a_packed_file_that_is_no_zip(tmp_path, name):
+    (tmp_path / name).write_bytes(gzip.compress(b"a series"))
+    assert "unpack it" in refuse(tmp_path / name)
+
+
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.95])
 def test_a_truncated_gzip(tmp_path, share):
     path = scans.save(tmp_path / "a.nii.gz", scans.hu_xyz())
@@ -96,6 +102,8 @@ def test_a_picture_of_8_bits_and_a_scaled_one(tmp_path):
     random = np.random.default_rng(0)
     picture = random.integers(0, 256, (12, 14, 16)).astype(np.uint8)
     assert "a windowed picture of 8 bits" in refuse(scans.save(tmp_path / "a.nii.gz", picture))
+    for high in (1, 28):  # a mask, a label map given as a scan
+        assert "a label map" in refuse(scans.save(tmp_path / "l.nii.gz", (picture % (high + 1)).astype(np.uint8)))
     refuse(scans.save(tmp_path / "b.nii.gz", random.random((12, 14, 16)).astype(np.float32)))
     refuse(scans.save(tmp_path / "c.nii.gz", random.integers(2000, 4000, (12, 14, 16)).astype(np.int16)))
 
@@ -118,7 +126,7 @@ def test_a_header_without_orientation(tmp_path):
     content = bytearray(path.read_bytes())
     content[252:256] = bytes(4)  # qform_code and sform_code
     path.write_bytes(bytes(content))
-    assert "codes 0 and 0" in refuse(path)
+    assert "got no qform and no sform" in refuse(path)
 
 
 @pytest.mark.parametrize("label", [29, 253, -1, 300, 41])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 
 from siil import cli
 from siil.config import Config, resolve, sections
-from siil.errors import InputError
+from siil.errors import InputError, message
 from siil.run.provenance import PACKAGE
 
 SEEN: dict[str, object] = {}
@@ -83,6 +84,13 @@ def test_an_error_of_the_user_is_one_line_and_exit_2(run, capsys):
 def test_a_full_disk_is_one_line_and_exit_2(run, capsys):
     assert run("--output", "full") == 2
     assert "ERROR: full: No space left on device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["EIO", "ESTALE", "ENOTCONN", "ELOOP"])
+def test_a_disk_or_a_network_folder_that_went_away_is_one_line(number):
+    assert message(OSError(getattr(errno, number), "gone", "out/a")) == (
+        "out/a: gone; make room or give a folder that can be written"
+    )
 
 
 def test_an_output_that_is_no_folder_is_one_line_and_exit_2(run, capsys, tmp_path):

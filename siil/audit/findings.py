@@ -42,13 +42,16 @@ def to_text(rows: Sequence[Finding]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def exclusion(rows: Sequence[Finding]) -> str:
-    """YAML for the file of a data set in config/datasets: `exclude`, with each case's first reason behind it."""
+def exclusion(rows: Sequence[Finding], excluded: Sequence[str] = ()) -> str:
+    """YAML for the file of a data set in config/datasets: `exclude`, with each case's first reason behind it.
+
+    excluded: what stands there already. It stays: a list without these would bring them back.
+    """
     reasons: dict[str, Finding] = {}
     for row in rows:
         if row.suspicion >= 1:
             reasons.setdefault(row.case, row)
     head = "# cases that `siil audit` suspects: look at each before it goes into the file of the data set\n"
-    if not reasons:
-        return f"{head}exclude: []\n"
-    return f"{head}exclude:\n" + "".join(f'  - "{case}" # {row.kind}, {row.where}\n' for case, row in reasons.items())
+    lines = [f'  - "{case}"\n' for case in excluded if case not in reasons]
+    lines += [f'  - "{case}" # {row.kind}, {row.where}\n' for case, row in reasons.items()]
+    return head + ("exclude:\n" + "".join(lines) if lines else "exclude: []\n")

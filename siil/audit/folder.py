@@ -1,4 +1,4 @@
-"""A labelled folder of any known layout, scan by scan: files in, what was measured out.
+"""A labelled folder of any known layout, or the table that `index` made, scan by scan: files in, what was measured out.
 
 Layouts: img/ and msk/, BIDS and VerSe, CTSpine1K (siil.datasets.registry); one folder for each scan with ct.nii.gz and
 segmentations/vertebrae_*.nii.gz (TotalSegmentator); masks alone.
@@ -7,6 +7,7 @@ segmentations/vertebrae_*.nii.gz (TotalSegmentator); masks alone.
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from siil.audit.headers import contradictions, labels_at, read_centroids
 from siil.audit.heldout import constant_shift
 from siil.audit.measure import Measured, measure
 from siil.datasets import labelmaps, manifest, registry
+from siil.datasets.cases import read_cases
 from siil.datasets.codes import table
 from siil.datasets.layout import is_volume
 from siil.errors import DatasetError, InputError
@@ -25,6 +27,7 @@ from siil.scan import volume
 from siil.scan.grid import Volume
 from siil.scan.nifti import nib
 
+log = logging.getLogger(__name__)
 _CODES = table("verse") | {UNNAMED: UNNAMED, UNLABELLED: UNLABELLED}
 
 
@@ -39,11 +42,16 @@ class Labelled:
 
 
 def find(folder: Path) -> list[Labelled]:
-    """The labelled scans of a folder, by case.
+    """The labelled scans of a folder, or of a cases.tsv, by case.
 
     Raises:
-        DatasetError: no such folder, or no mask in any known layout.
+        DatasetError: no such folder, no mask in any known layout, or another table.
     """
+    if folder.suffix == ".tsv":
+        return [
+            Labelled(case.case, Path(case.image), (Path(case.mask),), Path(case.centroids) if case.centroids else None)
+            for case in read_cases(folder)
+        ]
     paths = manifest.tree(folder)
     if any(path.name.startswith("vertebrae_") and is_volume(path) for path in paths):
         return [Labelled(case, _scan_of(masks[0]), masks) for case, masks in sorted(labelmaps.find(folder).items())]
@@ -53,9 +61,20 @@ def find(folder: Path) -> list[Labelled]:
             for scan in registry.guess(paths)
             if scan.mask is not None
         ]
-    except DatasetError:
-        scans = []
-    return scans or [Labelled(case, None, masks) for case, masks in sorted(labelmaps.find(folder).items())]
+        why = "no scan has a mask"
+    except DatasetError as error:
+        scans, why = [], str(error)
+    return scans or _masks_alone(folder, why, any(is_volume(path) for path in paths))
+
+
+def _masks_alone(folder: Path, why: str, volumes: bool) -> list[Labelled]:
+    """Label maps to which no scan belongs. why: what was said where scans were looked for."""
+    try:
+        found = labelmaps.find(folder)
+    except DatasetError as error:
+        raise DatasetError(why) if volumes else error from None
+    log.warning("masks alone are looked at: %s", why)
+    return [Labelled(case, None, masks) for case, masks in sorted(found.items())]
 
 
 def _scan_of(mask: Path) -> Path | None:
@@ -88,7 +107,7 @@ def read(scan: Labelled) -> tuple[list[str], Volume, Volume | None]:
     Raises:
         InputError: a file that cannot be read, or mask and image on different grids.
     """
-    mask = labelmaps.read(scan.masks, _CODES)
+    mask = labelmaps.read(scan.masks, _CODES, expected="labels")
     words = [f"mask: {text}" for text in contradictions(nib.load(scan.masks[0]).header)]
     if scan.image is None:
         return words, mask, None

@@ -45,7 +45,10 @@ def find(paths: Sequence[Path]) -> list[tuple[Found, bool]]:
     found: list[tuple[Found, bool]] = []
     for path in paths:
         if path.is_dir():
-            found += [(scan, True) for scan in registry.guess(manifest.tree(path))]
+            inside = manifest.tree(path)
+            if not inside:
+                raise DatasetError(f"{path}: expected scans and their masks, got an empty folder; give another one")
+            found += [(scan, True) for scan in registry.guess(inside)]
         elif path.is_file():
             is_mask = path.parent.name == "msk" or is_mask_name(path.name)
             found.append((Found(case_id(path.name), "", "", "", path, path if is_mask else None, None), False))

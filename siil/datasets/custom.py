@@ -12,6 +12,7 @@ never written to.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -44,8 +45,8 @@ def find(paths: Sequence[Path]) -> list[Found]:
         roots = {path.parent.parent if path.parent.name.lower() in _IMAGES else path.parent for path in images}
     if not found:
         raise DatasetError(
-            "expected img/*.nii.gz and msk/*.nii.gz with equal names (or imagesTr/ and labelsTr/, NAME_ct and "
-            f"NAME_seg, rawdata/ and derivatives/), got none among {len(paths)} files"
+            f"{_place(paths)}: expected img/*.nii.gz and msk/*.nii.gz with equal names (or imagesTr/ and labelsTr/, "
+            f"NAME_ct and NAME_seg, rawdata/ and derivatives/), got {_told(paths)}; name folders or files so"
         )
     lists = {path.stem: path for path in paths if path.parent in roots and path.name in _LIST_FILES}
     return _with_lists(found, lists) if lists else found
@@ -73,8 +74,8 @@ def _paired(images: list[Path], masks: list[Path]) -> list[Found]:
     bare = [item.image for item in found if item.mask is None]
     if images and masks and len(bare) == len(images):
         raise DatasetError(
-            f"no image has its mask: images {_names(bare)}; masks {_names(alone)}; give both the same name "
-            "(or NAME_0000 and NAME, NAME_ct and NAME_seg)"
+            f"{_place(images + masks)}: no image has its mask: images {_names(bare)}; masks {_names(alone)}; "
+            "give both the same name (or NAME_0000 and NAME, NAME_ct and NAME_seg)"
         )
     if alone:
         others = f"; images without a mask: {_names(bare)}" if bare else ""
@@ -96,6 +97,17 @@ def _once(paths: Sequence[Path], side: str) -> dict[str, Path]:
 def _names(paths: Sequence[Path]) -> str:
     more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
     return ", ".join(path.name for path in paths[:_NAMED]) + more
+
+
+def _place(paths: Sequence[Path]) -> str:
+    """The folder that holds all of them."""
+    return os.path.commonpath([path.parent for path in paths]) if paths else "no file"
+
+
+def _told(paths: Sequence[Path]) -> str:
+    """The first volumes with their folders, or how many files there are instead."""
+    volumes = ["/".join(path.parts[-2:]) for path in paths if is_volume(path)]
+    return ", ".join(volumes[:_NAMED]) or f"{len(paths)} other files"
 
 
 def _found(image: Path, mask: Path | None) -> Found:

@@ -75,8 +75,10 @@ def _of_structures(folder: Path) -> str:
     return case_of(folder.parent.name if folder.name.lower() in ("segmentations", "segmentation") else folder.name)
 
 
-def read(paths: Sequence[Path], codes: Mapping[int, int]) -> Volume:
+def read(paths: Sequence[Path], codes: Mapping[int, int], *, expected: str = "codes") -> Volume:
     """A label map in VerSe codes (uint8), from one file or from one file per structure.
+
+    expected: the defect of siil.scan.defects that a label outside of `codes` is.
 
     Raises:
         InputError: what `siil.scan.volume.read_volume` refuses, fractions, or a label that the table does not hold.
@@ -88,7 +90,7 @@ def read(paths: Sequence[Path], codes: Mapping[int, int]) -> Volume:
     present = np.flatnonzero(counts).tolist()
     strange = [label for label in present if label not in codes]
     if strange:
-        raise defects.refusal("codes", paths[0], f"{strange[:8]}")
+        raise defects.refusal(expected, paths[0], f"{strange[:8]}")
     turned = np.zeros(HIGHEST + 1, np.uint8)
     turned[present] = [codes[label] for label in present]
     array = turned[volume.array]

@@ -53,7 +53,9 @@ def read_levels(path: Path) -> dict[str, Known]:
     header = [name.strip() for name in lines[0]] if lines else []
     strange = [name for name in header if name not in COLUMNS]
     if "scan" not in header or strange or len(set(header)) < len(header):
-        raise DatasetError(f"{path}: expected columns of {', '.join(COLUMNS)} between tabs, got {', '.join(header)}")
+        raise DatasetError(
+            f"{path}: expected columns of {', '.join(COLUMNS)} between tabs, got {', '.join(header) or 'nothing'}"
+        )
     found: dict[str, Known] = {}
     for number, row in enumerate(lines[1:], start=2):
         where = f"{path}, row {number}"

@@ -40,7 +40,8 @@ def tree(folder: Path) -> list[Path]:
         DatasetError: no such folder, or a link that leads out of it.
     """
     if not folder.is_dir():
-        raise DatasetError(f"{folder}: expected a folder, got nothing; put the data there or name another source")
+        what = "a file" if folder.is_file() else "nothing"
+        raise DatasetError(f"{folder}: expected a folder, got {what}; put the data there or name another source")
     inside = folder.resolve()
     found = []
     for path in sorted(folder.rglob("*")):

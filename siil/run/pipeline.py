@@ -43,6 +43,7 @@ _INTERVALS: Final = ("report.bootstrap", "report.confidence", "report.seed")
 STAGES: Final[tuple[Stage, ...]] = (
     Stage("fetch", ("dataset.accept_licence", "dataset.sources")),
     Stage("index", _INDEX),
+    Stage("audit", ("dataset.exclude",)),
     Stage("preprocess", ("dataset.preprocess",)),
     Stage("pap", ("dataset.pap",)),
     Stage("split", ("dataset.split", "dataset.pap.rare")),
@@ -57,5 +58,5 @@ STAGES: Final[tuple[Stage, ...]] = (
 )
 VERBS: Final = tuple(stage.name for stage in STAGES)
 BY_NAME: Final = {stage.name: stage for stage in STAGES}
-OWN_VERBS: Final = ("audit", "predict", "relabel", "check", "score", "trace", "config")
+OWN_VERBS: Final = ("predict", "relabel", "check", "score", "trace", "config")
 """For a user's own scans, label maps and questions: no rule calls them; those that take `config` name SECTIONS."""

@@ -10,8 +10,12 @@ import stat
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from siil.errors import InputError
+
+PACKED: Final = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+"""Of these a zip alone is opened; the others are told by their names."""
 
 
 def unpack(packed: Path, place: Path) -> None:

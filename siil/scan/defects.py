@@ -35,12 +35,13 @@ TABLE: Final[tuple[Defect, ...]] = (
     Defect("empty", "refuse", "a NIfTI file with content", "download or copy it again"),
     Defect("damaged", "refuse", "a whole file", "download or copy it again"),
     Defect("not_nifti", "refuse", "a NIfTI file (.nii or .nii.gz), NRRD, MHA or MHD", _CONVERT),
+    Defect("packed", "refuse", "a scan, or a zip of one", "unpack it, give what is in it"),
     Defect("one_slice", "refuse", "a whole series", "give the folder that it lies in"),
     Defect("colours", "refuse", "one number per voxel", _CONVERT),
     Defect("dimensions", "refuse", "one volume of three dimensions", "give the 3D volume, not a slice or a series"),
     Defect("one_volume", "repair", "three dimensions", "the fourth dimension of length 1 is dropped"),
     Defect("spacing", "refuse", "voxel spacings of 0.05 to 20 mm", f"mend the header or {_CONVERT}"),
-    Defect("no_orientation", "refuse", "an sform or a qform in the header", f"set the sform or {_CONVERT}"),
+    Defect("no_orientation", "refuse", "a header that says how the scan lies", f"write it or {_CONVERT}"),
     Defect("sheared", "refuse", "axes at right angles", "resample the gantry-tilted or sheared scan onto such a grid"),
     Defect("not_orthonormal", "repair", "orthonormal direction cosines", "the nearest rotation is used"),
     Defect("two_forms", "repair", "qform equal to sform", "the sform is used"),
@@ -70,6 +71,8 @@ BY_CODE: Final = {defect.code: defect for defect in TABLE}
 
 ROUNDING: Final = 1e-4
 """Cosines off by less are float rounding of the header: nothing is said."""
+_FEW: Final = 60
+"""No window of 8 bits ends here; the codes of vertebrae do."""
 SHEAR: Final = 1e-2
 """Cosines off by more (about 0.6 degrees, 2.5 mm at the edge of a 500 mm scan) are refused."""
 
@@ -127,7 +130,8 @@ def check_hu(array: np.ndarray, path: Path | str) -> str | None:
     if low == high:
         raise refusal("constant", path, f"{low} in every voxel")
     if low >= 0 and high <= 255:
-        raise refusal("not_hu", path, f"values {low} to {high}: a windowed picture of 8 bits")
+        kind = "a windowed picture of 8 bits" if high > _FEW else "a label map, or a picture scaled to a small range"
+        raise refusal("not_hu", path, f"values {low} to {high}: {kind}")
     if high - low < 300:
         raise refusal("not_hu", path, f"values {low} to {high}")
     step = max(1, round((array.size / 2e6) ** (1 / 3)))

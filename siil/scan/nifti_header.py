@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from siil.scan import defects
+from siil.scan.archive import PACKED
 from siil.scan.grid import TO_LPS, Forms, Grid
 from siil.scan.nifti import nib
 
@@ -47,6 +48,8 @@ def open_image(path: Path) -> Any:
         kind = _kind(start)
         if kind is None and start[128:132] == b"DICM":
             raise defects.refusal("one_slice", path, "one DICOM file")
+        if kind is None and path.name.lower().endswith(PACKED) and not path.name.lower().endswith(".nii.gz"):
+            raise defects.refusal("packed", path, f"a file named {path.suffix}")
         if kind is None:
             raise defects.refusal("not_nifti", path, _other(start, path))
         stream.seek(0)
@@ -87,7 +90,7 @@ def grid_of(image: Any, path: Path) -> tuple[Grid, list[str]]:
         raise defects.refusal("dimensions", path, "x".join(str(length) for length in image.shape))
     sform, qform = int(image.header["sform_code"]), int(image.header["qform_code"])
     if not sform and not qform:
-        raise defects.refusal("no_orientation", path, "codes 0 and 0")
+        raise defects.refusal("no_orientation", path, "no qform and no sform (codes 0, or unknown ones)")
     spacing, cosines, repaired = defects.orthonormal(TO_LPS @ image.affine, path)
     notes += repaired
     ox, oy, oz = (TO_LPS @ image.affine)[:3, 3].tolist()

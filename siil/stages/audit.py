@@ -1,4 +1,4 @@
-"""`siil audit`: are the labels of a dataset right? No step of the pipeline: what it says is for a person to decide on.
+"""`siil audit`, beside the way from `index` to the report: are the labels of a dataset right? A person decides.
 
 Reads files and hands them to siil.audit; writes a table, pictures, and what to exclude.
 """
@@ -20,6 +20,7 @@ from siil.audit import checks, folder
 from siil.audit.coarse import coarse
 from siil.audit.findings import Finding, exclusion, ranked, suspected, to_text
 from siil.audit.norms import norms
+from siil.config import Config
 from siil.errors import DatasetError, SiilError
 from siil.run import files, provenance
 from siil.run.progress import track
@@ -30,9 +31,12 @@ _PICTURE_MM = 2.0
 
 def audit(
     *,
+    config: Config,
     dataset: Annotated[
         Path,
-        typer.Argument(metavar="FOLDER", help="img/ and msk/, BIDS, VerSe, CTSpine1K, or TotalSegmentator's folders"),
+        typer.Argument(
+            metavar="FOLDER", help="img/ and msk/, BIDS, VerSe, CTSpine1K, TotalSegmentator's folders; or a cases.tsv"
+        ),
     ],
     output: Annotated[Path, typer.Option(help="folder for audit.tsv, suspects.png, exclude.yaml")] = Path("audit"),
     results: Annotated[
@@ -45,13 +49,16 @@ def audit(
 
     Names that are a level off, gaps, repeats, vertebrae mixed, merged or split, labels off bone or mirrored, wrong
     spacing, centroids in another label, headers that contradict, scans that come twice. Writes audit.tsv (a row per
-    finding, the most suspicious scan first; from 1 on a scan is suspected), suspects.png and .pdf, and exclude.yaml in
-    the form that `dataset.exclude` takes. Nothing is written into FOLDER; a finding is a reason to look, no proof.
+    finding, the most suspicious scan first; from 1 on a scan is suspected), suspects.png and .pdf, and exclude.yaml:
+    `dataset.exclude` as it is, and the suspected. Nothing is written into FOLDER and nothing reads the list by itself;
+    a finding is a reason to look, no proof.
     """
     scans = folder.find(dataset)
     if results is not None and not results.is_dir():
         raise DatasetError(f"{results}: expected the folder of an experiment, got nothing; check --results")
-    with provenance.record(output / "run.json", stage="audit", config={}) as entry:
+    excluded = config.dataset.exclude
+    used = {"dataset": {"exclude": list(excluded)}}
+    with provenance.record(output / "run.json", stage="audit", config=used) as entry:
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
             found = pool.map(partial(folder.look, results=results), scans)
             measured = list(track(found, description="audit", total=len(scans)))
@@ -59,13 +66,15 @@ def audit(
         rows = ranked([*(row for scan in measured for row in checks.check(scan, usual)), *checks.duplicates(measured)])
         cases = suspected(rows)
         files.write_text(output / "audit.tsv", to_text(rows))
-        files.write_text(output / "exclude.yaml", exclusion(rows))
+        files.write_text(output / "exclude.yaml", exclusion(rows, excluded))
         by_case = {scan.case: scan for scan in scans}
         _draw(rows, [by_case[case] for case in cases], pictures, output)
         entry["folder"], entry["scans"], entry["suspected"] = str(dataset), len(scans), len(cases)
     for row in rows[:20]:
         typer.echo(f"{row.case}  {row.suspicion:.1f}  {row.kind}, {row.where}: {row.words}")
-    typer.echo(f"{len(scans)} scans, {len(cases)} suspected: {output / 'audit.tsv'}, {output / 'exclude.yaml'}")
+    bare = sum(not scan.bones and not scan.words for scan in measured)
+    told = f"{len(scans)} scans, {bare} of them without a vertebra" if bare else f"{len(scans)} scans"
+    typer.echo(f"{told}, {len(cases)} suspected: {output / 'audit.tsv'}, {output / 'exclude.yaml'}")
 
 
 def _draw(rows: list[Finding], scans: list[folder.Labelled], pictures: int, output: Path) -> None:

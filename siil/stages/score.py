@@ -69,7 +69,7 @@ def score(
     with provenance.record(output / "run.json", stage="score", config=used, inputs=inputs) as entry:
         parts = []
         for case, paths in track(truths.items(), description="score", total=len(truths)):
-            truth = labelmaps.read(paths, table("verse") | {UNLABELLED: UNLABELLED})
+            truth = labelmaps.read(paths, table("verse") | {UNLABELLED: UNLABELLED}, expected="labels")
             if config.evaluate.beyond_annotation == "ignore":
                 truth = mark_unlabelled(truth, annotation=annotation)
             for tool, (_, named) in tools.items():

@@ -28,6 +28,8 @@ def test_suspected_is_what_reaches_one():
 def test_the_exclusion_is_yaml_of_case_ids_as_text():
     assert yaml.safe_load(exclusion(ranked(ROWS))) == {"exclude": ["b", "a", "1.5"]}
     assert yaml.safe_load(exclusion([])) == {"exclude": []}
+    kept = exclusion(ranked(ROWS), ["007", "a"])  # what stands there stays, once, and as text
+    assert yaml.safe_load(kept) == {"exclude": ["007", "b", "a", "1.5"]}
 
 
 def test_the_table_has_a_row_for_each_finding():

@@ -129,3 +129,9 @@ def test_two_files_of_one_case_are_refused(folder):
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(DatasetError, match=r"expected img/\*\.nii\.gz"):
         found(tmp_path)
+
+
+def test_folders_of_other_names_are_refused_with_the_place_and_what_lies_there(tmp_path):
+    scans.write_pair(tmp_path / "set/CT/X.nii.gz", tmp_path / "set/Seg/X.nii.gz")
+    with pytest.raises(DatasetError, match=rf"^{tmp_path}/set: expected .*, got CT/X.nii.gz, Seg/X.nii.gz; name"):
+        found(tmp_path / "set")

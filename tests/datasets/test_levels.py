@@ -45,6 +45,7 @@ def test_a_table_needs_only_the_columns_that_say_something(tmp_path):
         (["scan,first", "a,T10"], "expected columns of scan, level, z_mm, first, last between tabs, got scan,first"),
         (["scan first name", "a T10 x"], "got scan, first, name"),
         (["first", "T10"], "got first"),
+        ([], "between tabs, got nothing"),
         (["scan first"], "a row per scan below the header, got none"),
         (["scan first", "a X1"], "row 2: expected a vertebra .*, got 'X1'"),
         (["scan first", "a "], "row 2: expected level and z_mm, first or last"),

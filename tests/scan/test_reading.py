@@ -88,6 +88,9 @@ def test_a_zip_of_neither_says_what_is_in_it(tmp_path):
     path = zipped(tmp_path / "a.zip", {"a.png": b"x", "b.txt": b"y"})
     with pytest.raises(InputError, match=r"a\.zip: expected a CT series in DICOM, got file that is no DICOM \(2\)"):
         reading.read_scan(path)
+    twice = zipped(tmp_path / "twice.zip", {"a.zip": path.read_bytes()})
+    with pytest.raises(InputError, match=r"got packed file \(1\); unpack it"):
+        reading.read_scan(twice)
     (tmp_path / "no.zip").write_bytes(b"PK no")
     with pytest.raises(InputError, match="expected a zip archive"):
         reading.read_scan(tmp_path / "no.zip")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from itertools import pairwise
@@ -12,14 +13,21 @@ import pytest
 import yaml
 
 from benchmarks.audit import RECIPE
+from siil import config as configuration
 from siil.anatomy import BY_CODE, BY_NAME
+from siil.audit.folder import find
 from siil.errors import DatasetError
 from siil.phantom import Scan, sample
 from siil.phantom.layout import oriented, write_scan
 from siil.scan.grid import Volume
 from siil.scan.volume import write_volume
 from siil.stages.audit import audit
+from siil.stages.fetch import fetch
+from siil.stages.index import index
+from tests.scans import grid
+from tests.scans import scan as scan_of
 
+NONE = configuration.partial({"dataset": {"exclude": []}})
 COLONOG = "1.3.6.1.4.1.9328.50.4."
 
 
@@ -62,7 +70,7 @@ def write(folder: Path, name: str, scan: Scan, mask: np.ndarray, noise: int) -> 
 
 def test_a_good_bids_tree_is_not_suspected_and_says_so(scan, tmp_path, capsys):
     write_scan(scan, tmp_path / "set", subject="sub-a", stem="sub-a")
-    audit(dataset=tmp_path / "set", output=tmp_path / "out", processes=1)
+    audit(config=NONE, dataset=tmp_path / "set", output=tmp_path / "out", processes=1)
     assert suspected(tmp_path / "out") == {}
     assert yaml.safe_load((tmp_path / "out/exclude.yaml").read_text()) == {"exclude": []}
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
@@ -93,7 +101,7 @@ def test_the_known_defects_of_ctspine1k_are_all_found(scan, chest, tmp_path):
     write_volume(root / f"raw_data/volumes/COLONOG/{COLONOG}0003.nii.gz", oriented(scan, scan.hu + np.int16(9)))
     write_volume(root / f"raw_data/labels/COLONOG/{COLONOG}0003_seg.nii.gz", Volume(spacing.array, wrong))
     (root / "metadata/data_split.txt").write_text("trainset:\n" + "".join(f"{COLONOG}{n}\n" for n in made))
-    audit(dataset=root, output=tmp_path / "out", processes=1, pictures=3)
+    audit(config=NONE, dataset=root, output=tmp_path / "out", processes=1, pictures=3)
     found = {case.removeprefix("1_3_6_1_4_1_9328_50_4_"): kinds for case, kinds in suspected(tmp_path / "out").items()}
     assert set(found) == {"0103", "0291", "0730", "0482", "0500", "0003"}
     assert {number for number, kinds in found.items() if "gap" in kinds} == {"0103", "0291", "0730", "0482", "0500"}
@@ -109,11 +117,33 @@ def test_totalsegmentators_folders_and_masks_alone_are_read(scan, tmp_path):
     for code in np.unique(mask[mask > 0]).tolist():
         one = oriented(scan, (mask == code).astype(np.uint8))
         write_volume(place / f"segmentations/vertebrae_{BY_CODE[code].name}.nii.gz", one)
-    audit(dataset=tmp_path / "ts", output=tmp_path / "out", processes=1)
+    audit(config=NONE, dataset=tmp_path / "ts", output=tmp_path / "out", processes=1)
     assert "gap" in suspected(tmp_path / "out")["s0001"]
     write_volume(tmp_path / "masks/s0001.nii.gz", oriented(scan, mask))
-    audit(dataset=tmp_path / "masks", output=tmp_path / "out2", processes=1)
+    audit(config=NONE, dataset=tmp_path / "masks", output=tmp_path / "out2", processes=1)
     assert "gap" in suspected(tmp_path / "out2")["s0001"]
+
+
+def test_the_table_of_index_is_read_and_what_was_excluded_stays_so(scan, tmp_path, monkeypatch):
+    """The cases of the table alone: a list without the earlier exclusions would bring these back."""
+    monkeypatch.chdir(tmp_path)  # paths of the table are relative to where the pipeline runs
+    masks = {"a": scan.mask, "b": renamed(scan.mask, {"L3": "L2"}), "c": scan.mask}
+    for noise, (name, mask) in enumerate(masks.items()):
+        write_volume(Path(f"set/img/{name}.nii.gz"), oriented(scan, scan.hu + np.int16(noise)))
+        write_volume(Path(f"set/msk/{name}.nii.gz"), oriented(scan, mask))
+    source = {"kind": "custom", "path": "set"}
+    dataset = {"name": "own", "sources": {"own": source}, "editions": [], "known_defects": "keep", "exclude": ["c"]}
+    config = configuration.partial({"dataset": dataset})
+    fetch(config=config, source="own", folder=Path("set"), manifest_path=Path("own.tsv"), threads=1)
+    index(config=config, manifest_paths=[Path("own.tsv")], output=Path("own/cases.tsv"))
+    audit(config=config, dataset=Path("own/cases.tsv"), output=Path("own/audit"), processes=1)
+    assert {row[0] for row in rows(Path("own/audit"))} <= {"a", "b"}
+    assert set(suspected(Path("own/audit"))) == {"b"}
+    assert yaml.safe_load(Path("own/audit/exclude.yaml").read_text()) == {"exclude": ["c", "b"]}
+    assert json.loads(Path("own/audit/run.json").read_text())["scans"] == 2
+    Path("own/other.tsv").write_text("case\n")
+    with pytest.raises(DatasetError, match="run the index step again"):
+        audit(config=config, dataset=Path("own/other.tsv"), output=Path("out"))
 
 
 def test_own_files_with_a_centroid_a_copy_and_an_unreadable_mask(scan, tmp_path):
@@ -122,7 +152,7 @@ def test_own_files_with_a_centroid_a_copy_and_an_unreadable_mask(scan, tmp_path)
         write_volume(tmp_path / f"set/msk/{name}.nii.gz", oriented(scan, scan.mask))
     shutil.copy(tmp_path / "set/img/a.nii.gz", tmp_path / "set/img/c.nii.gz")
     (tmp_path / "set/msk/c.nii.gz").write_bytes(b"")
-    audit(dataset=tmp_path / "set", output=tmp_path / "out", processes=1)
+    audit(config=NONE, dataset=tmp_path / "set", output=tmp_path / "out", processes=1)
     found = suspected(tmp_path / "out")
     assert found == {"b": {"duplicate"}, "c": {"header"}}
 
@@ -135,13 +165,37 @@ def test_held_out_predictions_that_say_a_level_lower_are_told(scan, tmp_path):
     test = tmp_path / "results/test/siil/fold0"
     write_volume(test / "a_seg.nii.gz", oriented(scan, scan.mask))
     (test / "a_scan.json").write_text('{"margin": 20.0}')
-    audit(dataset=tmp_path / "set", output=tmp_path / "out", results=tmp_path / "results", processes=1)
+    audit(config=NONE, dataset=tmp_path / "set", output=tmp_path / "out", results=tmp_path / "results", processes=1)
     assert "held out" in suspected(tmp_path / "out")["a"]
     with pytest.raises(DatasetError, match="expected the folder of an experiment"):
-        audit(dataset=tmp_path / "set", output=tmp_path / "out", results=tmp_path / "nothing", processes=1)
+        audit(config=NONE, dataset=tmp_path / "set", output=tmp_path / "out", results=tmp_path / "nothing", processes=1)
 
 
 def test_a_folder_without_masks_is_refused_in_one_line(tmp_path):
     (tmp_path / "set").mkdir()
     with pytest.raises(DatasetError, match="expected label maps"):
-        audit(dataset=tmp_path / "set", output=tmp_path / "out")
+        audit(config=NONE, dataset=tmp_path / "set", output=tmp_path / "out")
+
+
+def test_what_stands_in_the_way_of_an_audit_is_said(tmp_path, capsys, caplog):
+    """Masks without a vertebra, codes of another tool, names that do not fit, folders of other names, a file."""
+    made = grid()
+    for name, code in (("x", 0), ("y", 119)):
+        write_volume(tmp_path / f"a/img/{name}.nii.gz", scan_of(made, seed=code))
+        write_volume(tmp_path / f"a/msk/{name}.nii.gz", Volume(np.full(made.shape, code, np.uint8), made))
+    audit(config=NONE, dataset=tmp_path / "a", output=tmp_path / "out", processes=1)
+    said = capsys.readouterr().out
+    assert "2 scans, 1 of them without a vertebra, 1 suspected" in said
+    assert "msk/y.nii.gz: expected VerSe labels" in said
+    (tmp_path / "a/msk/x.nii.gz").rename(tmp_path / "a/msk/z.nii.gz")
+    (tmp_path / "a/msk/y.nii.gz").unlink()
+    assert [scan.image for scan in find(tmp_path / "a")] == [None]
+    assert "masks alone are looked at" in caplog.text
+    assert "images x.nii.gz, y.nii.gz; masks z.nii.gz" in caplog.text
+    (tmp_path / "a/img").rename(tmp_path / "a/CT")
+    (tmp_path / "a/msk").rename(tmp_path / "a/Seg")
+    (tmp_path / "a/Seg/z.nii.gz").rename(tmp_path / "a/Seg/x.nii.gz")
+    with pytest.raises(DatasetError, match=r"expected img/.*, got CT/x.nii.gz, CT/y.nii.gz, Seg/x.nii.gz"):
+        find(tmp_path / "a")
+    with pytest.raises(DatasetError, match="expected a folder, got a file"):
+        find(tmp_path / "a/CT/x.nii.gz")

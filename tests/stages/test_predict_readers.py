@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from siil.anatomy import BY_NAME
+from siil.anatomy import BY_CODE, BY_NAME
+from siil.datasets import labelmaps
 from siil.scan import volume
 from siil.scan.grid import Grid, Volume
 from tests.inference.test_dicom_seg import make_series
@@ -51,6 +52,17 @@ def by_monai(path: Path) -> Read:
     return array, FLIP @ meta["affine"]
 
 
+def by_folder_of_masks(path: Path) -> Read:
+    """Split into a file for each vertebra, as TotalSegmentator writes them, and read as `score` and `audit` do."""
+    image, place = nib.load(path), path.parent / "ts" / "segmentations"
+    place.mkdir(parents=True)
+    for code in np.unique(image.dataobj)[1:]:
+        mask = nib.Nifti1Image((np.asarray(image.dataobj) == code).astype(np.uint8), image.affine)
+        nib.save(mask, place / f"vertebrae_{BY_CODE[int(code)].name}.nii.gz")
+    joined = labelmaps.read(labelmaps.find(path.parent / "ts")["ts"], {})
+    return joined.array.T, joined.grid.matrix
+
+
 def by_highdicom(path: Path) -> Read:
     """Of the DICOM-SEG; its axes (slice, row, column) stay as they are, and the matrix with them."""
     made = highdicom.seg.segread(path)
@@ -62,6 +74,7 @@ def by_highdicom(path: Path) -> Read:
 
 
 READERS = {"SimpleITK": by_simpleitk, "nibabel": by_nibabel, "MONAI": by_monai}
+MASKS = {"folder of masks": by_folder_of_masks}
 
 
 def label_at(read: Read, places_mm: np.ndarray) -> np.ndarray:
@@ -118,7 +131,7 @@ def test_every_reader_finds_the_vertebrae_where_they_are(
     run([store(tmp_path / "in" / name, image, COSINES[pose])], tmp_path / "out", weights)
     places, truth = world(codes, COSINES[pose])
     seg = tmp_path / "out/p_seg.nii.gz"
-    reads = {name: reader(seg) for name, reader in READERS.items()}
+    reads = {name: reader(seg) for name, reader in (READERS | MASKS).items()}
     if store is dicom:
         reads["highdicom"] = by_highdicom(tmp_path / "out/p_seg.dcm")
     # the network of the test reads brightness, and a turn onto the working grid makes borders brighter or darker

@@ -35,7 +35,7 @@ def test_a_users_own_folder_is_read_and_never_an_output(monkeypatch, experiment,
 def test_an_experiment_that_adapts_has_a_stage_for_that_and_none_that_judges(monkeypatch):
     monkeypatch.setattr(layers, "default_experiment", lambda: "adapt")
     made = load("dvc_stages").pipeline()
-    assert list(made["stages"]) == ["fetch", "index", "preprocess", "pap", "split", "adapt"]
+    assert list(made["stages"]) == ["fetch", "index", "audit", "preprocess", "pap", "split", "adapt"]
     assert "data/unlabelled" in made["stages"]["adapt"]["deps"]
     assert made["artifacts"]["siil"]["path"] == "results/adapt/adapt/siil/fold0/weights.safetensors"
 

@@ -99,7 +99,7 @@ def test_the_plan_is_whole_once_indexed_and_one_command_leads_to_the_tables(expe
     tested = CASES[experiment]["testing"]
     planned = plan(checkout, experiment, config)
     assert planned == {
-        "preprocess": 1, "pap": 1, "split": 1, "train": models, "test": models, "evaluate": models,
+        "audit": 1, "preprocess": 1, "pap": 1, "split": 1, "train": models, "test": models, "evaluate": models,
         "aggregate": 1, "tables": 1, "figures": 1, "report": 1,
     }  # fmt: skip
     checkout.snakemake("all_tables", experiment=experiment, config=config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from pathlib import Path
@@ -71,7 +72,7 @@ def test_one_changed_scan_reruns_what_saw_it(finished):
     scan.write_bytes(scan.read_bytes() + b"\0")
     before = made(finished)
     ran = finished.ran()
-    assert {"preprocess", "pap", "split"} <= set(ran)
+    assert {"audit", "preprocess", "pap", "split"} <= set(ran)
     assert changed(finished, before, "data/phantom_tiny/img") == {scan.name.replace("_seg-vert_msk", "")}
     assert changed(finished, before, "results/tiny/train") == set()  # the network sees what it saw
     assert finished.plan() == {}
@@ -166,6 +167,16 @@ def test_a_step_that_failed_is_run_again_although_its_products_are_there(finishe
     assert finished.plan() == {}
 
 
+def test_an_audit_reads_what_was_indexed_and_predicted_and_no_step_reads_it(finished):
+    assert (finished.folder / "data/phantom_tiny/audit/exclude.yaml").is_file()
+    assert finished.ran("results/tiny/audit/exclude.yaml") == {"audit_with_predictions": 1}
+    for place in ("data/phantom_tiny", "results/tiny"):
+        assert json.loads((finished.folder / place / "audit/run.json").read_text(encoding="utf-8"))["scans"] == 5
+    assert finished.plan() == {}
+    (finished.folder / "data/phantom_tiny/audit/audit.tsv").unlink()
+    assert finished.plan() == {"audit": 1}
+
+
 def test_every_artefact_has_its_run_record(finished):
     results = finished.folder / "results/tiny"
     for step in ("train", "test", "evaluate", "tables", "figures", "report"):
@@ -185,5 +196,5 @@ def test_snakemakes_own_report_has_the_tables_and_figures(finished):
 def test_make_dag_and_the_plan_of_a_fresh_folder(tmp_path):
     checkout = Checkout(tmp_path / "repository")
     planned = checkout.plan()
-    assert planned == {"fetch": 1, "index": 1, "split": 1, **AFTER_SPLIT, **REPORTING}
+    assert planned == {"fetch": 1, "index": 1, "audit": 1, "split": 1, **AFTER_SPLIT, **REPORTING}
     assert "flowchart" in checkout.snakemake("--rulegraph", "mermaid-js")

@@ -51,6 +51,34 @@ checkpoint index:
         " --config {params.config:q} --log {log:q}"
 
 
+# Nothing reads what it says: to leave a scan out is for a person to decide, in `dataset.exclude`.
+rule audit:
+    input:
+        cases="data/{dataset}/cases.tsv",
+    output:
+        multiext("data/{dataset}/audit/suspects", ".png", ".pdf"),
+        table="data/{dataset}/audit/audit.tsv",
+        exclude="data/{dataset}/audit/exclude.yaml",
+    log:
+        "logs/{dataset}/audit.log",
+    benchmark:
+        "logs/{dataset}/audit.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: CORES
+    resources:
+        mem_mb=growing_by_process(4000),
+        runtime=growing(240),
+    params:
+        config=settings("audit"),
+        code=code_digest("audit"),
+        held_out="",
+        folder=lambda wildcards, output: above(output.table),
+    shell:
+        "python -m siil audit {input.cases:q} --output {params.folder:q} {params.held_out} --processes {threads}"
+        " --config {params.config:q} --log {log:q}"
+
+
 # Batches: a process (or a few, by threads) goes through the cases of each. Only the list of what they made is declared:
 # Snakemake deletes what a failed job declares, and the cases that are done must stay. `processes` is a matter of the
 # machine and reruns nothing.

@@ -199,3 +199,20 @@ rule report:
         "python -m siil report --aggregate {params.aggregate:q} --tables {params.tables:q} --figures {params.figures:q}"
         " --results {params.results:q} --data {params.data:q} --output {output.page:q}"
         " --config {params.config:q} --log {log:q}"
+
+
+# The same with what networks say that never saw the scan: asked for by name, after a cross-validation.
+use rule audit as audit_with_predictions with:
+    input:
+        TESTED,
+        cases=f"{DATA}/cases.tsv",
+    output:
+        multiext("results/{experiment}/audit/suspects", ".png", ".pdf"),
+        table="results/{experiment}/audit/audit.tsv",
+        exclude="results/{experiment}/audit/exclude.yaml",
+    log:
+        "logs/{experiment}/audit.log",
+    benchmark:
+        "logs/{experiment}/audit.tsv"
+    params:
+        held_out=lambda wildcards: f"--results results/{wildcards.experiment}",

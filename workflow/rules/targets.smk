@@ -5,6 +5,7 @@
 localrules:
     all_fetch,
     all_index,
+    all_audit,
     all_preprocess,
     all_pap,
     all_split,
@@ -26,6 +27,11 @@ rule all_fetch:
 rule all_index:
     input:
         f"{DATA}/cases.tsv",
+
+
+rule all_audit:
+    input:
+        f"{DATA}/audit/audit.tsv",
 
 
 rule all_preprocess:

@@ -229,5 +229,6 @@ def _nothing(asides: Sequence[Aside], path: Path) -> InputError:
     counts = Counter(aside.what for aside in asides)
     telling = [aside for aside in asides if not aside.what.startswith("file that")] or asides
     common = Counter(aside.what for aside in telling).most_common(1)[0][0]
-    advice = next(aside.advice for aside in telling if aside.what == common)
-    return InputError(f"{path}: expected a CT series in DICOM, got {_counted(counts)}; {advice}")
+    those = [aside for aside in telling if aside.what == common]
+    named = f": {', '.join(aside.path.name for aside in those[:_LISTED])}" if common.startswith("file that") else ""
+    return InputError(f"{path}: expected a CT series in DICOM, got {_counted(counts)}{named}; {those[0].advice}")

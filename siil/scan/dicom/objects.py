@@ -31,6 +31,7 @@ from pydicom.uid import (
 )
 
 from siil.run import files
+from siil.scan.archive import PACKED
 
 _CT: Final = "1.2.840.10008.5.1.4.1.1.2"
 _ENHANCED_CT: Final = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
@@ -60,6 +61,7 @@ _ADVICE: Final = {
     "CT with several frames": "convert it with dcm2niix and give the NIfTI file",
     "localizer": "export the CT series itself",
     "CT slice without": "export the series again with all its tags",
+    "packed file": "unpack it, give what is in it",
     OTHER_SCANS: "give these files or the folders that they lie in",
 }
 
@@ -114,7 +116,8 @@ def look(path: Path) -> Slice | Aside:
     try:
         return _told(read_header(path, tags=_TAGS), path)
     except InvalidDicomError:
-        return Aside(path, "file that is no DICOM" if path.stat().st_size else UNREAD, may_belong=True)
+        what = "packed file" if path.name.lower().endswith(PACKED) else "file that is no DICOM"
+        return Aside(path, what if path.stat().st_size else UNREAD, may_belong=True)
     except Exception:  # parsers raise whatever they like on damaged headers
         return Aside(path, UNREAD, may_belong=True)
 

@@ -124,7 +124,9 @@ def test_nifti_files_in_deeper_folders_and_other_files_are_named(tmp_path):
     (tmp_path / "c").mkdir()
     assert "got no file" in refused(tmp_path / "c")
     (tmp_path / "c/notes.txt").write_text("hello")
-    assert "got file that is no DICOM (1); give the CT's folder" in refused(tmp_path / "c")
+    assert "got file that is no DICOM (1): notes.txt; give the CT's folder" in refused(tmp_path / "c")
+    (tmp_path / "c/notes.txt").rename(tmp_path / "c/CT.ZIP")
+    assert "got packed file (1); unpack it, give what is in it" in refused(tmp_path / "c")
 
 
 @pytest.mark.parametrize("tag", ["PixelSpacing", "Rows", "ImagePositionPatient"])

@@ -1,5 +1,6 @@
 """Is a line of a Markdown page longer than 120 characters? Wraps those paragraphs and list items, and no others.
 
+A command in backticks is not torn where it fits into a line.
 --check says where one is. Tables, whose rows cannot be broken, are left alone; long lines of code are named, to be
 mended by hand.
 """
@@ -13,6 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 120
 _MARKER = re.compile(r"(\s*(?:[-*+]|\d+[.)]|>)\s+)(?=\S)")
+HARD = "\N{NO-BREAK SPACE}"
+_WHOLE = 100  # characters of a command that is not torn
+_CODE = re.compile(r"`[^`]+`")
 _STANDS_ALONE = re.compile(r"\s*$|\s*[|#]|!\[|--8<--|:::|<")
 """Blank, row of a table, heading, picture, included file, docstring, HTML."""
 _INDENTED = re.compile(r"    \S")
@@ -36,7 +40,8 @@ def wrapped(text: str) -> str:
     fenced = False
 
     def close() -> None:
-        done.extend(_wrap(block) if any(len(line) > WIDTH for line in block) else block)
+        torn = any(line.count("`") % 2 for line in block)
+        done.extend(_wrap(block) if torn or any(len(line) > WIDTH for line in block) else block)
         block.clear()
 
     for line in text.splitlines():
@@ -59,9 +64,12 @@ def _wrap(block: list[str]) -> list[str]:
     marker = _MARKER.match(block[0])
     first = marker[1] if marker else re.match(r"\s*", block[0])[0]  # type: ignore[index]
     words = " ".join([block[0][len(first) :], *block[1:]])
-    words = _MEANS_SOMETHING.sub("\N{NO-BREAK SPACE}", re.sub(r"[ \t]+", " ", words))
+    words = _CODE.sub(
+        lambda code: code[0].replace(" ", HARD if len(code[0]) <= _WHOLE else " "), re.sub(r"[ \t]+", " ", words)
+    )
+    words = _MEANS_SOMETHING.sub(HARD, words)
     lines = _fill(words, first, first if first.strip() == ">" else " " * len(first))
-    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
+    return [line.replace(HARD, " ") for line in lines]
 
 
 def _fill(words: str, first: str, rest: str) -> list[str]:

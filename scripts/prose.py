@@ -6,13 +6,13 @@ mended by hand.
 """
 
 import re
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 120
+FOLDERS = ("benchmarks", "config", "findings", "results")
 _MARKER = re.compile(r"(\s*(?:[-*+]|\d+[.)]|>)\s+)(?=\S)")
 HARD = "\N{NO-BREAK SPACE}"
 _WHOLE = 100  # characters of a command that is not torn
@@ -25,12 +25,9 @@ _MEANS_SOMETHING = re.compile(r" (?=(?:[-+*#|>=:]+|\d+[.)])(?: |$))")
 
 
 def pages() -> list[Path]:
-    """Every Markdown file that git knows or would take."""
-    said = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True,
-        text=True, check=True,
-    )  # fmt: skip
-    return [path for name in sorted({*said.stdout.splitlines()}) if (path := ROOT / name).is_file()]
+    """Every Markdown file of the repository."""
+    beside = [path for folder in FOLDERS for path in (ROOT / folder).glob("*.md")]
+    return sorted([*ROOT.glob("*.md"), *beside, *(ROOT / "docs").rglob("*.md")])
 
 
 def wrapped(text: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 120
-FOLDERS = ("benchmarks", "config", "findings", "results")
+FOLDERS = ("benchmarks", "config", "findings", "results", "siil/report/assets")
 _MARKER = re.compile(r"(\s*(?:[-*+]|\d+[.)]|>)\s+)(?=\S)")
 HARD = "\N{NO-BREAK SPACE}"
 _WHOLE = 100  # characters of a command that is not torn

@@ -53,8 +53,7 @@ restore: $(READY)
 	@dvc checkout && dvc status -q && snakemake --touch --forceall --cores 1
 
 docs: .venv-docs/made-from-lock
-	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build
-	@echo "Docs: $(CURDIR)/site/index.html"
+	@bash scripts/docs.sh
 
 .venv-docs/made-from-lock: requirements-docs.lock
 	@bash scripts/environment.sh "$(PYTHON)" .venv-docs $(PIP_FLAGS) && touch $@

@@ -1,18 +1,22 @@
 """Is a line of a Markdown page longer than 120 characters? Wraps those paragraphs and list items, and no others.
 
+A command in backticks is not torn where it fits into a line.
 --check says where one is. Tables, whose rows cannot be broken, are left alone; long lines of code are named, to be
 mended by hand.
 """
 
 import re
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 120
+FOLDERS = ("benchmarks", "config", "findings", "results", "siil/report/assets")
 _MARKER = re.compile(r"(\s*(?:[-*+]|\d+[.)]|>)\s+)(?=\S)")
+HARD = "\N{NO-BREAK SPACE}"
+_WHOLE = 100  # characters of a command that is not torn
+_CODE = re.compile(r"`[^`]+`")
 _STANDS_ALONE = re.compile(r"\s*$|\s*[|#]|!\[|--8<--|:::|<")
 """Blank, row of a table, heading, picture, included file, docstring, HTML."""
 _INDENTED = re.compile(r"    \S")
@@ -21,12 +25,9 @@ _MEANS_SOMETHING = re.compile(r" (?=(?:[-+*#|>=:]+|\d+[.)])(?: |$))")
 
 
 def pages() -> list[Path]:
-    """Every Markdown file that git knows or would take."""
-    said = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True,
-        text=True, check=True,
-    )  # fmt: skip
-    return [path for name in sorted({*said.stdout.splitlines()}) if (path := ROOT / name).is_file()]
+    """Every Markdown file of the repository."""
+    beside = [path for folder in FOLDERS for path in (ROOT / folder).glob("*.md")]
+    return sorted([*ROOT.glob("*.md"), *beside, *(ROOT / "docs").rglob("*.md")])
 
 
 def wrapped(text: str) -> str:
@@ -36,7 +37,8 @@ def wrapped(text: str) -> str:
     fenced = False
 
     def close() -> None:
-        done.extend(_wrap(block) if any(len(line) > WIDTH for line in block) else block)
+        torn = any(line.count("`") % 2 for line in block)
+        done.extend(_wrap(block) if torn or any(len(line) > WIDTH for line in block) else block)
         block.clear()
 
     for line in text.splitlines():
@@ -59,9 +61,12 @@ def _wrap(block: list[str]) -> list[str]:
     marker = _MARKER.match(block[0])
     first = marker[1] if marker else re.match(r"\s*", block[0])[0]  # type: ignore[index]
     words = " ".join([block[0][len(first) :], *block[1:]])
-    words = _MEANS_SOMETHING.sub("\N{NO-BREAK SPACE}", re.sub(r"[ \t]+", " ", words))
+    words = _CODE.sub(
+        lambda code: code[0].replace(" ", HARD if len(code[0]) <= _WHOLE else " "), re.sub(r"[ \t]+", " ", words)
+    )
+    words = _MEANS_SOMETHING.sub(HARD, words)
     lines = _fill(words, first, first if first.strip() == ">" else " " * len(first))
-    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
+    return [line.replace(HARD, " ") for line in lines]
 
 
 def _fill(words: str, first: str, rest: str) -> list[str]:

@@ -82,7 +82,8 @@ def draw(panels: Sequence[Panel], output: Path) -> None:
         axes.set_axis_off()
     for n, panel in enumerate(panels):
         _draw_panel(grid[n // columns, 4 * (n % columns) : 4 * (n % columns) + 4], panel)
-    figure.suptitle(f"Phantoms and real CT, window {WINDOW_HU[0]} to {WINDOW_HU[1]} HU. {RESEARCH_USE}", fontsize=11)
+    shown = "Phantoms" if all(panel.title.startswith("phantom") for panel in panels) else "Phantoms and real CT"
+    figure.suptitle(f"{shown}, window {WINDOW_HU[0]} to {WINDOW_HU[1]} HU. {RESEARCH_USE}", fontsize=11)
     with files.atomic(output) as temporary:
         figure.savefig(temporary, dpi=90)
 

@@ -26,9 +26,9 @@ def suspects(pictures: Sequence[tuple[Finding, Scan]]) -> Figure:
     """One sagittal plane for each scan, the most suspicious first, its first reason above it."""
     if not pictures:
         return nothing_to_show("No scan is suspected.")
-    rows = -(-len(pictures) // _COLUMNS)
-    figure = blank(width_in=WIDTH_IN + 1.5, height_in=3.6 * rows)
-    panels = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
+    rows, columns = -(-len(pictures) // _COLUMNS), min(len(pictures), _COLUMNS)
+    figure = blank(width_in=(WIDTH_IN + 1.5) * columns / _COLUMNS, height_in=3.6 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in panels:
         axis.set_axis_off()
     for axis, (finding, scan) in zip(panels, pictures, strict=False):

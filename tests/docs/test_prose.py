@@ -22,6 +22,13 @@ def test_a_long_paragraph_and_a_long_item_are_wrapped_where_they_belong():
     assert prose.wrapped(f"- {LONG}\n- short\n").endswith("\n- short\n")
 
 
+def test_a_command_in_a_sentence_is_not_torn():
+    words = " ".join(["word"] * 22)  # 109 characters
+    lines = prose.wrapped(f"{words} `siil predict scan`, then {LONG}\n").splitlines()
+    assert lines[:2] == [words, "`siil predict scan`, then " + " ".join(["word"] * 19)]  # 26 + 94 characters
+    assert prose.wrapped("so `siil\npredict` it\n") == "so `siil predict` it\n"
+
+
 def test_short_paragraphs_tables_code_and_headings_stay_as_they_are():
     page = f"# {LONG}\n\na\nb\n\n| {LONG} |\n\n```bash\n{LONG}\n```\n\n    {LONG}\n\n![{LONG}](x.png)\n"
     assert prose.wrapped(page) == page

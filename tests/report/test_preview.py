@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from siil.anatomy import BY_NAME, indices_to_codes
 from siil.inference.centreline import find_centreline
 from siil.inference.enumeration import span
 from siil.inference.vertebrae import measure
-from siil.report.preview import preview, write_preview
+from siil.report.preview import preview, write_names, write_preview
 from siil.run.provenance import RESEARCH_USE
 from siil.scan.grid import Grid, Volume
 from tests.inference import spines
@@ -77,3 +78,15 @@ def test_the_file_is_a_png_and_the_same_each_time(tmp_path):
     made = (tmp_path / "a.png").read_bytes()
     assert made.startswith(b"\x89PNG")
     assert made == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_name_stands_on_the_largest_piece_of_its_vertebra_in_the_plane():
+    labels = np.zeros((20, 30), np.uint8)
+    labels[5:13, 2:10] = BY_NAME["L1"].index  # the body: rows 5 to 12, columns 2 to 9
+    labels[5:8, 20:23] = BY_NAME["L1"].index  # its process
+    figure = Figure()
+    axis = figure.subplots()
+    write_names(axis, labels, size=9)
+    (name,) = axis.texts
+    assert name.get_text() == "L1"
+    assert name.get_position() == (5.5, 8.5)

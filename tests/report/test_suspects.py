@@ -24,5 +24,12 @@ def test_each_scan_has_a_panel_with_its_reason_and_the_masks_names():
     assert [text.get_text() for text in drawn[0].texts] == ["L1", "L2"]
 
 
+def test_a_sheet_is_as_wide_as_its_panels():
+    one, four, five = (suspects([picture("a")] * count) for count in (1, 4, 5))
+    assert one.get_figwidth() < four.get_figwidth() / 3
+    assert four.get_figwidth() == five.get_figwidth()
+    assert len(one.axes) == 1
+
+
 def test_without_a_suspect_the_sheet_says_so():
     assert "No scan is suspected." in [text.get_text() for text in suspects([]).texts]

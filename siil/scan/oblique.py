@@ -1,7 +1,8 @@
 """Oblique scans: from axes that do not run along the patient's onto the LPS box around them.
 
-Called by `siil.scan.preprocess`. The scan is first coarsened along its own axes (antialiased, never refined), then
-interpolated: the image by cubic splines, each label linearly in its own box with an arg max at the end.
+Called by `siil.scan.preprocess`, and for crops by `siil.inference.crops`. The scan is first coarsened along its own
+axes (antialiased, never refined), then interpolated: the image by cubic splines (crops: linearly), each label linearly
+in its own box with an arg max at the end.
 """
 
 from __future__ import annotations
@@ -44,6 +45,29 @@ def resample(
     return np.clip(np.rint(moved), low, high).astype(np.int16), labels, target
 
 
+def onto(image: Volume, target: Grid, *, low: int, high: int) -> np.ndarray:
+    """The part of an oblique scan that lies on `target`, an isotropic LPS grid: int16 HU, linear; `low` outside it.
+
+    Only the box of the scan around `target` is touched.
+    """
+    spacing = target.spacing_mm[0]
+    back = np.linalg.inv(image.grid.matrix)
+    corners = _corners([(-1.0, float(length)) for length in target.shape[::-1]])
+    there = (back @ target.matrix @ corners)[2::-1]  # z, y, x voxels of the scan
+    reach = 1 + np.ceil(spacing / np.array(image.grid.spacing_mm))
+    start = np.clip(np.floor(there.min(1)) - reach, 0, image.grid.shape).astype(int)
+    stop = np.clip(np.ceil(there.max(1)) + reach + 1, 0, image.grid.shape).astype(int)
+    if (stop <= start).any():
+        return np.full(target.shape, low, np.int16)
+    box = tuple(slice(a, b) for a, b in zip(start.tolist(), stop.tolist(), strict=True))
+    part = _part(image.grid, start.tolist(), tuple((stop - start).tolist()))
+    plans = [plan_axis(n, old, max(old, spacing)) for n, old in zip(part.shape, part.spacing_mm, strict=True)]
+    matrices = (plans[0].matrix, plans[1].matrix, plans[2].matrix)
+    coarse = resample_image(image.array[box], matrices, low=low, high=high)
+    moved = _interpolate(coarse, _coarsened(part, plans, spacing), target, how=sitk.sitkLinear, outside=low)
+    return np.clip(np.rint(moved), low, high).astype(np.int16)
+
+
 def _labels(mask: np.ndarray, matrices: Matrices, own: Grid, target: Grid) -> np.ndarray:
     vote = SoftVote((0, 0, 0), target.shape)
     for label, box in enumerate(ndimage.find_objects(mask), start=1):
@@ -64,9 +88,13 @@ def _labels(mask: np.ndarray, matrices: Matrices, own: Grid, target: Grid) -> np
 
 
 def _extent(grid: Grid, ends_xyz: list[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
-    corners = np.array([[i, j, k, 1.0] for i in ends_xyz[0] for j in ends_xyz[1] for k in ends_xyz[2]]).T
-    world = (grid.matrix @ corners)[:3]
+    world = (grid.matrix @ _corners(ends_xyz))[:3]
     return world.min(1), world.max(1)
+
+
+def _corners(ends_xyz: list[tuple[float, float]]) -> np.ndarray:
+    """[4, 8]: (x, y, z, 1) of the corners of a box."""
+    return np.array([[i, j, k, 1.0] for i in ends_xyz[0] for j in ends_xyz[1] for k in ends_xyz[2]]).T
 
 
 def _part(grid: Grid, start_zyx: list[int], shape: tuple[int, ...]) -> Grid:

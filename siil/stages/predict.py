@@ -196,8 +196,8 @@ def _make(scan: Scan, made: Path, folder: Path, setup: Setup, entry: dict[str, A
     )
     facts = scan_facts(found, name=scan.name)
     write_answer(found.seg, found.findings, facts, made, name=scan.name)
-    views = Views(source, found.seg, ready.image, found.work.array, found.centreline)
-    write_pictures(made, facts, found.findings, views, folder=folder)
+    views = Views(source, found.seg, found.centreline, ready.image.grid)
+    write_pictures(made, facts, found.findings, views, settings=settings, folder=folder)
     if scan.dicom:
         _write_dicom(scan, made / f"{scan.name}_seg.dcm", found.seg)
     if "slicer" in setup.also:

@@ -29,7 +29,7 @@ from siil.run.progress import Laps, Told, untold
 from siil.scan.geometry import Geometry
 from siil.scan.grid import Volume
 from siil.scan.preprocess import normalise
-from siil.scan.undo import undo_soft
+from siil.scan.undo import SoftMap, undo_soft
 
 if TYPE_CHECKING:
     import torch
@@ -88,13 +88,29 @@ def predict_case(
         laps: told when the network is done and when the labels are.
         told: how many windows are done.
     """
+    laps = laps or Laps()
+    posterior = look(network, image, weights=weights, inference=inference, device=device, told=told)
+    laps.end("network")
+    found = interpret(posterior, image, geometry, inference=inference)
+    laps.end("labels")
+    return found
+
+
+def look(
+    network: Network,
+    image: Volume,
+    *,
+    weights: Weights,
+    inference: Inference,
+    device: torch.device | str,
+    told: Told = untold,
+) -> Posterior:
+    """What the network sees in every voxel. Arguments as of `predict_case`."""
     import torch
 
     from siil.inference.sliding_window import slide
 
-    laps = laps or Laps()
-
-    posterior = slide(
+    return slide(
         network,
         normalise(image.array, weights.window_hu),
         patch_vox=weights.patch_vox,
@@ -105,10 +121,17 @@ def predict_case(
         flip=inference.flip,
         told=told,
     )
-    laps.end("network")
-    found = interpret(posterior, image, geometry, inference=inference)
-    laps.end("labels")
-    return found
+
+
+def first_maps(
+    network: Network, image: Volume, *, weights: Weights, inference: Inference, device: torch.device | str
+) -> list[SoftMap]:
+    """The soft maps of a scan's vertebrae on the working grid: what the second look is told. Arguments as of
+    `predict_case`."""
+    posterior = look(network, image, weights=weights, inference=inference, device=device)
+    raw = raw_labels(posterior, threshold=inference.spine_threshold)
+    labels, _, _ = decode_labels(posterior, raw, spacing_mm=image.grid.spacing_mm[0], inference=inference)
+    return list(soft_maps(posterior, labels, threshold=inference.spine_threshold))
 
 
 def interpret(posterior: Posterior, image: Volume, geometry: Geometry, *, inference: Inference) -> Prediction:

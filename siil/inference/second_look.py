@@ -86,9 +86,9 @@ def look_again(
     done = 0
     told(done, len(crops))
     for batch in batches(crops, BATCH_VOX[torch.device(device).type]):
-        chances = probabilities(network, batch, about=about, device=device, precision=precision)
+        chances = classes(network, batch, window_hu=about.window_hu, device=device, precision=precision)
         for crop, chance in zip(batch, chances, strict=True):
-            own = connected(chance, crop, whole=crop.code not in in_pieces)
+            own = connected(chance[THIS], crop, whole=crop.code not in in_pieces)
             if not _found(own, crop):
                 kept.add(crop.code)
                 own = crop.own.astype(np.float16) / np.float16(255)
@@ -114,19 +114,27 @@ def batches(crops: list[Crop], most_vox: int) -> Iterator[list[Crop]]:
         yield batch
 
 
-def probabilities(
-    network: SecondLook, crops: list[Crop], *, about: SecondLookWeights, device: torch.device | str, precision: str
+def classes(
+    network: torch.nn.Module,
+    crops: list[Crop],
+    *,
+    window_hu: tuple[float, float],
+    device: torch.device | str,
+    precision: str,
 ) -> list[np.ndarray]:
-    """The probability of "this" in each crop, [Z, Y, X] float16, from one forward pass. Raises WeightsError (NaN)."""
-    inputs = stack(crops, about.window_hu).to(device)
+    """The probabilities of none, this and another in each crop, [3, Z, Y, X] float16, from one forward pass.
+
+    Raises WeightsError where they are no numbers.
+    """
+    inputs = stack(crops, window_hu).to(device)
     kind = torch.float16 if precision == "16-mixed" and inputs.is_cuda else torch.bfloat16
     with torch.inference_mode(), torch.autocast(inputs.device.type, dtype=kind, enabled=precision != "32-true"):
         logits = network(inputs)
-    chance = logits.float().softmax(dim=1)[:, THIS]
-    if not torch.isfinite(chance).all():
+    chances = logits.float().softmax(dim=1)
+    if not torch.isfinite(chances).all():
         raise WeightsError("the second look answers NaN or infinity; its weights are damaged or its training diverged")
-    found = chance.half().cpu().numpy()
-    return [one[tuple(slice(n) for n in crop.image.shape)] for crop, one in zip(crops, found, strict=True)]
+    found = chances.half().cpu().numpy()
+    return [one[(slice(None), *(slice(n) for n in crop.image.shape))] for crop, one in zip(crops, found, strict=True)]
 
 
 def stack(crops: list[Crop], window_hu: tuple[float, float]) -> Tensor:

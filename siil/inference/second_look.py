@@ -23,7 +23,7 @@ from siil.inference.crops import COARSEST_MM, Crop, cut_crops, fine_grid
 from siil.model.second_look import STRIDE, THIS
 from siil.run.progress import Told, untold
 from siil.scan.geometry import Geometry
-from siil.scan.grid import Volume
+from siil.scan.grid import Grid, Volume
 from siil.scan.preprocess import normalise
 from siil.scan.undo import SoftMap, undo_soft
 
@@ -46,6 +46,37 @@ class Looked:
 
     seg: Volume
     first_look: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """All that a second look at one scan needs but the first: see `look_again`."""
+
+    network: SecondLook
+    about: SecondLookWeights
+    source: Volume
+    device: torch.device | str
+    precision: str
+
+    def sees(self, source: Grid) -> bool:
+        """Is there anything to see better on this grid?"""
+        return min(source.spacing_mm) <= COARSEST_MM
+
+    def look(
+        self, maps: Iterable[SoftMap], geometry: Geometry, *, in_pieces: Collection[int], told: Told = untold
+    ) -> Looked:
+        """`look_again` at the scan."""
+        return look_again(
+            self.network,
+            self.source,
+            maps,
+            geometry,
+            about=self.about,
+            device=self.device,
+            precision=self.precision,
+            in_pieces=in_pieces,
+            told=told,
+        )
 
 
 def look_again(

@@ -23,7 +23,7 @@ from siil.inference.crops import COARSEST_MM, Crop, cut_crops, fine_grid
 from siil.model.second_look import STRIDE, THIS
 from siil.run.progress import Told, untold
 from siil.scan.geometry import Geometry
-from siil.scan.grid import Volume
+from siil.scan.grid import Grid, Volume
 from siil.scan.preprocess import normalise
 from siil.scan.undo import SoftMap, undo_soft
 
@@ -46,6 +46,37 @@ class Looked:
 
     seg: Volume
     first_look: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """All that a second look at one scan needs but the first: see `look_again`."""
+
+    network: SecondLook
+    about: SecondLookWeights
+    source: Volume
+    device: torch.device | str
+    precision: str
+
+    def sees(self, source: Grid) -> bool:
+        """Is there anything to see better on this grid?"""
+        return min(source.spacing_mm) <= COARSEST_MM
+
+    def look(
+        self, maps: Iterable[SoftMap], geometry: Geometry, *, in_pieces: Collection[int], told: Told = untold
+    ) -> Looked:
+        """`look_again` at the scan."""
+        return look_again(
+            self.network,
+            self.source,
+            maps,
+            geometry,
+            about=self.about,
+            device=self.device,
+            precision=self.precision,
+            in_pieces=in_pieces,
+            told=told,
+        )
 
 
 def look_again(
@@ -86,9 +117,9 @@ def look_again(
     done = 0
     told(done, len(crops))
     for batch in batches(crops, BATCH_VOX[torch.device(device).type]):
-        chances = probabilities(network, batch, about=about, device=device, precision=precision)
+        chances = classes(network, batch, window_hu=about.window_hu, device=device, precision=precision)
         for crop, chance in zip(batch, chances, strict=True):
-            own = connected(chance, crop, whole=crop.code not in in_pieces)
+            own = connected(chance[THIS], crop, whole=crop.code not in in_pieces)
             if not _found(own, crop):
                 kept.add(crop.code)
                 own = crop.own.astype(np.float16) / np.float16(255)
@@ -114,19 +145,27 @@ def batches(crops: list[Crop], most_vox: int) -> Iterator[list[Crop]]:
         yield batch
 
 
-def probabilities(
-    network: SecondLook, crops: list[Crop], *, about: SecondLookWeights, device: torch.device | str, precision: str
+def classes(
+    network: torch.nn.Module,
+    crops: list[Crop],
+    *,
+    window_hu: tuple[float, float],
+    device: torch.device | str,
+    precision: str,
 ) -> list[np.ndarray]:
-    """The probability of "this" in each crop, [Z, Y, X] float16, from one forward pass. Raises WeightsError (NaN)."""
-    inputs = stack(crops, about.window_hu).to(device)
+    """The probabilities of none, this and another in each crop, [3, Z, Y, X] float16, from one forward pass.
+
+    Raises WeightsError where they are no numbers.
+    """
+    inputs = stack(crops, window_hu).to(device)
     kind = torch.float16 if precision == "16-mixed" and inputs.is_cuda else torch.bfloat16
     with torch.inference_mode(), torch.autocast(inputs.device.type, dtype=kind, enabled=precision != "32-true"):
         logits = network(inputs)
-    chance = logits.float().softmax(dim=1)[:, THIS]
-    if not torch.isfinite(chance).all():
+    chances = logits.float().softmax(dim=1)
+    if not torch.isfinite(chances).all():
         raise WeightsError("the second look answers NaN or infinity; its weights are damaged or its training diverged")
-    found = chance.half().cpu().numpy()
-    return [one[tuple(slice(n) for n in crop.image.shape)] for crop, one in zip(crops, found, strict=True)]
+    found = chances.half().cpu().numpy()
+    return [one[(slice(None), *(slice(n) for n in crop.image.shape))] for crop, one in zip(crops, found, strict=True)]
 
 
 def stack(crops: list[Crop], window_hu: tuple[float, float]) -> Tensor:

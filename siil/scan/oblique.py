@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from siil.scan.grid import Grid, Volume, to_sitk
+from siil.scan.grid import Grid, Volume, part_around, to_sitk
 from siil.scan.resample import AxisPlan, Matrices, SoftVote, apply, plan_axis, resample_image, span
 
 
@@ -51,20 +51,13 @@ def onto(image: Volume, target: Grid, *, low: int, high: int) -> np.ndarray:
     Only the box of the scan around `target` is touched.
     """
     spacing = target.spacing_mm[0]
-    back = np.linalg.inv(image.grid.matrix)
-    corners = _corners([(-1.0, float(length)) for length in target.shape[::-1]])
-    there = (back @ target.matrix @ corners)[2::-1]  # z, y, x voxels of the scan
-    reach = 1 + np.ceil(spacing / np.array(image.grid.spacing_mm))
-    start = np.clip(np.floor(there.min(1)) - reach, 0, image.grid.shape).astype(int)
-    stop = np.clip(np.ceil(there.max(1)) + reach + 1, 0, image.grid.shape).astype(int)
-    if (stop <= start).any():
+    part = part_around(image, target)
+    if not part.array.size:
         return np.full(target.shape, low, np.int16)
-    box = tuple(slice(a, b) for a, b in zip(start.tolist(), stop.tolist(), strict=True))
-    part = _part(image.grid, start.tolist(), tuple((stop - start).tolist()))
-    plans = [plan_axis(n, old, max(old, spacing)) for n, old in zip(part.shape, part.spacing_mm, strict=True)]
+    plans = [plan_axis(n, old, max(old, spacing)) for n, old in zip(part.grid.shape, part.grid.spacing_mm, strict=True)]
     matrices = (plans[0].matrix, plans[1].matrix, plans[2].matrix)
-    coarse = resample_image(image.array[box], matrices, low=low, high=high)
-    moved = _interpolate(coarse, _coarsened(part, plans, spacing), target, how=sitk.sitkLinear, outside=low)
+    coarse = resample_image(part.array, matrices, low=low, high=high)
+    moved = _interpolate(coarse, _coarsened(part.grid, plans, spacing), target, how=sitk.sitkLinear, outside=low)
     return np.clip(np.rint(moved), low, high).astype(np.int16)
 
 
@@ -88,13 +81,9 @@ def _labels(mask: np.ndarray, matrices: Matrices, own: Grid, target: Grid) -> np
 
 
 def _extent(grid: Grid, ends_xyz: list[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
-    world = (grid.matrix @ _corners(ends_xyz))[:3]
+    corners = np.array([[i, j, k, 1.0] for i in ends_xyz[0] for j in ends_xyz[1] for k in ends_xyz[2]]).T
+    world = (grid.matrix @ corners)[:3]
     return world.min(1), world.max(1)
-
-
-def _corners(ends_xyz: list[tuple[float, float]]) -> np.ndarray:
-    """[4, 8]: (x, y, z, 1) of the corners of a box."""
-    return np.array([[i, j, k, 1.0] for i in ends_xyz[0] for j in ends_xyz[1] for k in ends_xyz[2]]).T
 
 
 def _part(grid: Grid, start_zyx: list[int], shape: tuple[int, ...]) -> Grid:

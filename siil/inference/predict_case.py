@@ -46,7 +46,8 @@ class Prediction:
 
     seg: uint8 VerSe codes on the input's own grid. first: the same by the first look alone; None where seg is that.
     work, raw: the same on the working grid, decoded and by the network alone. findings: per vertebra, from the head
-    down. sequence: enumeration and its rivals. posterior, centreline: what they came from.
+    down. sequence: enumeration and its rivals. posterior, centreline: what they came from. second_look_mm: spacing at
+    which each vertebra was looked at again; None where seg is the first look's.
     """
 
     seg: Volume
@@ -57,6 +58,7 @@ class Prediction:
     sequence: Sequence
     posterior: Posterior
     centreline: Centreline | None
+    second_look_mm: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -165,6 +167,7 @@ def interpret(
     maps = list(soft_maps(posterior, labels, threshold=inference.spine_threshold))
     first = undo_soft(maps, geometry) if again is None or both else None
     unseen: frozenset[int] = frozenset()
+    fine_mm, mean_hu = None, vertebrae.mask_means(image.array, labels)
     if again is None or not again.sees(geometry.source):
         seg = first or undo_soft(maps, geometry)
         first = None
@@ -173,7 +176,8 @@ def interpret(
             laps.end("labels")
         cut = {BY_INDEX[level.index].code for level in levels.values() if level.cut}
         looked = again.look(maps, geometry, in_pieces=cut, told=told)
-        seg, unseen = looked.seg, looked.first_look
+        seg, unseen, fine_mm = looked.seg, looked.first_look, again.spacing_mm
+        mean_hu = vertebrae.own_means(again.source, seg)
         if laps is not None:
             laps.end("second look")
     findings = vertebrae.measure(
@@ -181,7 +185,7 @@ def interpret(
         working_mm=spacing,
         levels=levels if inference.decode.enabled else {},
         confidences=confidences,
-        mean_hu=vertebrae.mask_means(image.array, labels),
+        mean_hu=mean_hu,
         directions=vertebrae.spine_directions(centreline, levels),
         first_look=unseen,
     )
@@ -194,6 +198,7 @@ def interpret(
         sequence=sequence,
         posterior=posterior,
         centreline=centreline,
+        second_look_mm=fine_mm,
     )
 
 

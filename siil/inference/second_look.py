@@ -62,6 +62,11 @@ class Again:
         """Is there anything to see better on this grid?"""
         return min(source.spacing_mm) <= COARSEST_MM
 
+    @property
+    def spacing_mm(self) -> float:
+        """At which it looks: as it was trained, never finer than the scan."""
+        return fine_grid(self.source.grid, self.about.spacing_mm).spacing_mm[0]
+
     def look(
         self, maps: Iterable[SoftMap], geometry: Geometry, *, in_pieces: Collection[int], told: Told = untold
     ) -> Looked:

@@ -154,6 +154,15 @@ def mask_means(image: np.ndarray, labels: np.ndarray) -> dict[int, float]:
     return {int(k): float(sums[k] / counts[k]) for k in np.flatnonzero(counts) if k > 0}
 
 
+def own_means(scan: Volume, seg: Volume) -> dict[int, float]:
+    """Mean HU over each label of `seg` (VerSe codes) in the scan that it lies on, per internal index."""
+    found = {}
+    for code, box in enumerate(ndimage.find_objects(seg.array), start=1):
+        if box is not None and code in BY_CODE:
+            found[BY_CODE[code].index] = float(scan.array[box][seg.array[box] == code].mean())
+    return found
+
+
 def spine_directions(centreline: Centreline | None, levels: dict[int, Level]) -> dict[int, np.ndarray]:
     """LPS (x, y, z) unit vectors along the spine at the middle of each level, per internal index."""
     if centreline is None or not levels:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import labels
+from benchmarks import labels, reader
 from benchmarks.subjects import of_dataset, of_folder, of_seeds
 from siil import config
 from siil.errors import DatasetError
@@ -28,9 +28,9 @@ PREPROCESS = CONFIG.dataset.preprocess
 def calls(monkeypatch) -> list[str]:
     """The network reads a vertebra's label off its brightness; the list grows with every scan that it reads."""
     made: list[str] = []
-    monkeypatch.setattr(labels, "load_network", lambda path: (Reader(), load_network(path)[1]))
-    true = labels.predict_case
-    monkeypatch.setattr(labels, "predict_case", lambda *a, **b: made.append("x") or true(*a, **b))
+    monkeypatch.setattr(reader, "load_network", lambda path: (Reader(), load_network(path)[1]))
+    true = reader.predict_case
+    monkeypatch.setattr(reader, "predict_case", lambda *a, **b: made.append("x") or true(*a, **b))
     return made
 
 

@@ -8,6 +8,7 @@ nothing, nor does the lesser of two on one vertebra. One compressed file holds t
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,9 +104,9 @@ def write_lessons(path: Path, lessons: Iterable[Lesson], *, digest: str) -> None
 def count_lessons(path: Path, *, digest: str) -> int | None:
     """How many lessons the file of a case holds; None where it is missing, damaged, or made from anything else."""
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
             about = json.loads(str(found["about"]))
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
     return int(about["count"]) if about["digest"] == digest else None
 

@@ -71,7 +71,7 @@ class Reader:
             second, described = self.second
             precision = usable_precision(self.inference.precision, self.device)
             again = Again(second.to(self.device), described, scan.source(), self.device, precision)
-        both = {"inference": self.inference, "again": again, "both": True}
+        both: dict[str, Any] = {"inference": self.inference, "again": again, "both": True}
         if path.is_file():
             return interpret(read_posterior(path), scan.image, scan.geometry, **both)
         found = predict_case(self.network, scan.image, scan.geometry, weights=self.about, device=self.device, **both)

@@ -36,9 +36,7 @@ app = typer.Typer(
 )
 
 ConfigJson = Annotated[str, typer.Option("--config", help="resolved sections as JSON (what the workflow passes)")]
-Experiment = Annotated[
-    str, typer.Option(help="without --config: its configuration; default: what config.yaml names, of predict pretrain")
-]
+Experiment = Annotated[str, typer.Option(help="without --config: its configuration; default: what config.yaml names")]
 ModelName = Annotated[str, typer.Option("--model-config", help="model overlay of that configuration")]
 Sets = Annotated[list[str], typer.Option("--set", help="KEY=VALUE that wins over the files, repeatable")]
 LogFile = Annotated[Path | None, typer.Option("--log", help="also write the log to this file")]
@@ -49,9 +47,8 @@ def _group() -> None:
     """With a callback, typer keeps the verb even where only one is registered."""
 
 
-def _command(stage: Callable[..., None], names: tuple[str, ...], usual: str = "") -> Callable[..., None]:
-    """`stage` with its `config` argument replaced by the options that make one. usual: its experiment, where that is
-    not the one that config.yaml names."""
+def _command(stage: Callable[..., None], names: tuple[str, ...]) -> Callable[..., None]:
+    """`stage` with its `config` argument replaced by the options that make one."""
 
     @functools.wraps(stage)
     def command(**options: Any) -> None:
@@ -62,7 +59,7 @@ def _command(stage: Callable[..., None], names: tuple[str, ...], usual: str = ""
             values = _parse(text)
         else:
             overrides = configuration.parse_overrides(sets)
-            experiment = experiment or usual or configuration.default_experiment()
+            experiment = experiment or configuration.default_experiment()
             resolved = configuration.resolve(experiment, model=model or None, overrides=overrides)
             values = configuration.sections(resolved, names)
         stage(config=configuration.partial(values), **options)
@@ -112,8 +109,7 @@ def _register(verb: str) -> None:
     module = importlib.import_module(f"siil.stages.{verb}")
     stage = getattr(module, verb)
     if "config" in inspect.signature(stage).parameters:
-        names = BY_NAME[verb].sections if verb in BY_NAME else module.SECTIONS
-        stage = _command(stage, names, getattr(module, "EXPERIMENT", ""))
+        stage = _command(stage, BY_NAME[verb].sections if verb in BY_NAME else module.SECTIONS)
     app.command(verb)(stage)
 
 

@@ -24,6 +24,7 @@ from siil.model.second_look import STRIDE, THIS
 from siil.run.progress import Told, untold
 from siil.scan.geometry import Geometry
 from siil.scan.grid import Grid, Volume
+from siil.scan.labels import labels_present
 from siil.scan.preprocess import normalise
 from siil.scan.undo import SoftMap, undo_soft
 
@@ -135,6 +136,10 @@ def look_again(
     answers.sort(key=lambda soft: order[soft.code])
     seg = undo_soft(answers, Geometry(source.grid, fine, (0, 0, 0), fine.shape))
     one_piece_each(seg.array, in_pieces=in_pieces)
+    if lost := codes - labels_present(seg.array):  # its neighbours were surer everywhere; no name is lost
+        kept |= lost
+        first = undo_soft([soft for soft in maps if soft.code in lost], geometry).array
+        np.copyto(seg.array, first, where=first > 0)
     return Looked(seg, frozenset(kept))
 
 

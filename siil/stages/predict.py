@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from siil.scan.grid import Volume
 
 log = logging.getLogger(__name__)
-EXPERIMENT = "pretrain"
-"""Whose settings are used unless others are asked for: that of the weights that ship."""
 SECTIONS = ("inference", "dataset.preprocess")
 ALSO = ("slicer",)
 

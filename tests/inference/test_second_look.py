@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -71,6 +73,17 @@ def test_touching_blocks_are_found_whole_without_overlap_or_gap(spacing):
     middle = found.seg.array[round(30 / spacing[0])]
     y, x = (slice(round(23 / mm), round(37 / mm)) for mm in spacing[1:])
     assert (middle[y, x] > 0).all()  # no gap where they touch
+
+
+def test_a_vertebra_that_its_neighbour_takes_whole_stays_as_the_first_saw_it():
+    image, _, geometry = two_blocks()
+    around = np.ones((6, 5, 5), np.float32)
+    around[2, 2, 2] = 0
+    large, small = SoftMap(21, (4, 5, 5), around), SoftMap(20, (6, 7, 7), np.ones((1, 1, 1), np.float32))
+    about = replace(ABOUT, margin_mm=4.0)  # the crop of the small one lies in that of the large one
+    found = look_again(Always(0.0, 9.0, 0.0), image, [large, small], geometry, about=about)
+    assert found.first_look == {20}
+    assert np.argwhere(found.seg.array == 20).mean(axis=0).tolist() == [25.5, 29.5, 29.5]
 
 
 def test_what_the_second_look_does_not_find_stays_as_the_first_saw_it_and_is_named():

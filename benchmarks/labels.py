@@ -56,10 +56,11 @@ def spaces(found: Prediction, scan: Loaded) -> Iterator[tuple[str, Volume, np.nd
     yield "work", scan.truth, found.work.array
     yield "raw", scan.truth, found.raw.array
     yield "input", scan.native, found.seg.array
-    yield "ceiling", scan.native, undo_soft(_crisp(scan.truth), scan.geometry).array
+    yield "ceiling", scan.native, undo_soft(crisp(scan.truth), scan.geometry).array
 
 
-def _crisp(mask: Volume) -> Iterator[SoftMap]:
+def crisp(mask: Volume) -> Iterator[SoftMap]:
+    """The truth on the working grid as a perfect prediction."""
     for code, place in objects.locate(mask.array, mask.grid.spacing_mm).items():
         z, y, x = (side.start for side in place.box)
         yield SoftMap(code, (z, y, x), (mask.array[place.box] == code).astype(np.float32))

@@ -77,7 +77,7 @@ def comparison(scans: pd.DataFrame, vertebrae: pd.DataFrame, *, settings: Report
 
 
 def paired(scans: pd.DataFrame, *, settings: Report) -> Table:
-    """Each model against the first: on the working grid, the network alone there, and on the input's grid."""
+    """Each model against the first: on the input's grid, on the working grid, and the network alone there."""
     metrics = _chosen(scans, _TESTED)
     columns = ("Model", "Against", "Grid", "Metric", "Patients", "Difference", "p", "p, Holm-corrected")
     reference = _models(scans)[0]
@@ -100,8 +100,10 @@ def paired(scans: pd.DataFrame, *, settings: Report) -> Table:
 
 
 def ablation(scans: pd.DataFrame, *, settings: Report) -> Table:
-    """The variants of SIIL (every model that is no baseline) with what each loses in Dice, on the input's grid (the
-    working grid where that was not scored), the only one that a second look changes."""
+    """What each variant of SIIL loses, on the input's grid, or on the working grid where that was not scored.
+
+    A variant is every model that is no baseline. Only the input's grid shows a second look.
+    """
     variants = [model for model in _models(scans) if not is_baseline(model)]
     space = "input" if (scans["space"] == "input").any() else "work"
     kept = scans[scans["model"].isin(variants) & (scans["space"] == space)]

@@ -59,7 +59,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         truth = np.zeros((48, 40, 40), np.uint8)
         truth[8 : 20 + number, 12:28, 12:28] = 20
         truth[22 + number : 36, 12:28, 12:28] = 21
-        image = np.where(truth > 0, 500, 40).astype(np.int16)
+        image = np.where(truth > 0, 500, -80).astype(np.int16)
         grid = Grid(truth.shape, spacing)
         paths = folder / "raw" / f"{name}_ct.nii.gz", folder / "raw" / f"{name}_msk.nii.gz"
         write_volume(paths[0], Volume(image, grid))

@@ -22,13 +22,6 @@ SPACES: Final = ("raw", "work", "first", "input", "ceiling")
 METRICS: Final = ("id_rate_verse", "id_rate_strict", "dice", "binary_dice", "all_right", "names_right")
 _FACTS: Final = ("enumeration", "runner_up", "margin", "renamed", "patient_scale", "reason")
 _SCANS: Final = ("scans of", "n", "id. rate, VerSe", "id. rate, strict", "Dice", "binary Dice", "all right")
-_MASKS: Final = (
-    "masks of",
-    "n",
-    "Dice, first look → second",
-    "of a perfect map at the working grid",
-    "ASSD mm, first look → second",
-)
 _TRUE: Final = {"True": True, "False": False}
 
 
@@ -74,7 +67,6 @@ def scan_row(rows: pd.DataFrame) -> dict[str, object]:
         hits = here["hit_strict"] == 1
         misnamed = here["detected"].eq(1) & ~hits
         row |= {f"{space}_{name}": scans.loc[space, name] for name in METRICS if name in scans}
-        row[f"{space}_assd_whole_mm"] = here[here["complete"].eq(True)]["assd_mm"].astype(float).mean()
         row[f"{space}_all_right"] = bool(scans.loc[space, "all_right"])
         row[f"{space}_names_right"] = not misnamed.any() and bool(hits.any() or not scans.loc[space, "n_truth"])
     return row
@@ -114,20 +106,18 @@ def groups(scans: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def table(scans: pd.DataFrame) -> str:
-    """Three tables as Markdown: network alone → decoded on the working grid, decoded on the input's, and the masks of
-    both looks there; means over scans."""
+    """Two tables as Markdown: network alone → decoded on the working grid, and decoded on the input's; means over
+    scans."""
     head = ["names right", "flagged", "all right or flagged", "names right or flagged", "names wrong, not flagged"]
     parts = groups(scans)
     lines = _markdown([*_SCANS, *head], [_cells(name, part) for name, part in parts])
-    native = _markdown(_SCANS, [_input_cells(name, part) for name, part in parts])
-    masks = _markdown(_MASKS, [_mask_cells(name, part) for name, part in parts])
+    native = _markdown([*_SCANS, "Dice, first look"], [_input_cells(name, part) for name, part in parts])
     notes = (
         "Pairs: network alone → decoded, working grid; means over scans. Input's grid: decoded, of what a perfect "
         "working-grid map reaches there. Names right: no vertebra carries another's name. Flagged: the enumeration is "
-        "said to be uncertain. Masks on the input's grid: by the first look alone → with the second; ASSD of the "
-        f"vertebrae that no border cuts (--surfaces). {RESEARCH_USE}"
+        f"said to be uncertain. Dice, first look: what it is there without a second. {RESEARCH_USE}"
     )
-    return "\n".join([*lines, "", *native, "", *masks, "", notes, ""])
+    return "\n".join([*lines, "", *native, "", notes, ""])
 
 
 def _markdown(head: Sequence[str], rows: list[list[str]]) -> list[str]:
@@ -148,16 +138,8 @@ def _cells(name: str, part: pd.DataFrame) -> list[str]:
 def _input_cells(name: str, part: pd.DataFrame) -> list[str]:
     """The decoded labels on the input's grid, each number beside the one that a perfect working-grid map reaches."""
     pairs = [f"{_mean(part[f'input_{metric}'])} of {_mean(part[f'ceiling_{metric}'])}" for metric in METRICS[:5]]
-    return [f"{name}, input's grid", str(len(part)), *pairs]
-
-
-def _mask_cells(name: str, part: pd.DataFrame) -> list[str]:
-    """Both looks on the input's grid; a dash where only one was taken."""
-    dice, assd = (
-        " → ".join(_mean(part[column]) if column in part else "–" for column in (f"first_{metric}", f"input_{metric}"))
-        for metric in ("dice", "assd_whole_mm")
-    )
-    return [name, str(len(part)), dice, _mean(part["ceiling_dice"]), assd]
+    first = _mean(part["first_dice"]) if "first_dice" in part else "–"
+    return [f"{name}, input's grid", str(len(part)), *pairs, first]
 
 
 def _mean(values: pd.Series | np.ndarray) -> str:

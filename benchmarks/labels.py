@@ -3,10 +3,10 @@
 
     python -m benchmarks.labels --weights FILE --seeds 60000 60100 --recipe benchmarks/recipes/plain.yaml --output OUT
     python -m benchmarks.labels --weights FILE --data data/DATASET --real "$SIIL_REAL_DATA" --output OUT
-    python -m benchmarks.labels --weights FILE --real "$SIIL_REAL_DATA" --surfaces --names-given --output OUT
     python -m benchmarks.labels --output OUT                                         the table again
 
-Masks are those of the second look and, beside them, of the first alone (--set inference.refine=false leaves it out).
+On the input's grid masks are those of the second look and, beside them, of the first alone (--set
+inference.refine=false leaves it out); benchmarks/second_look.py says more of masks, apart from names.
 Scans are taken in turn. OUT gets scans/NAME.tsv for each (the rows of `siil evaluate`, with what decoding thinks of
 itself), labels/NAME.npz for the gallery, then scans.tsv (a row per scan), table.md and gallery.png (the worst scans). A
 scan that is there is not computed again. The network's answers are kept in --network (OUT/network), so that another
@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.given_names import given_names
 from benchmarks.label_table import one_row_per_scan, table
 from benchmarks.subjects import Loaded, Subject, of_dataset, of_folder, of_seeds
 from siil import config as configuration
@@ -56,21 +55,18 @@ def spaces(found: Prediction, scan: Loaded) -> Iterator[tuple[str, Volume, np.nd
     yield "input", scan.native, found.seg.array
     if found.first is not None:
         yield "first", scan.native, found.first.array
-    yield "ceiling", scan.native, undo_soft(_crisp(scan.truth), scan.geometry).array
+    yield "ceiling", scan.native, undo_soft(crisp(scan.truth), scan.geometry).array
 
 
-def _crisp(mask: Volume) -> Iterator[SoftMap]:
+def crisp(mask: Volume) -> Iterator[SoftMap]:
+    """The truth on the working grid as a perfect prediction."""
     for code, place in objects.locate(mask.array, mask.grid.spacing_mm).items():
         z, y, x = (side.start for side in place.box)
         yield SoftMap(code, (z, y, x), (mask.array[place.box] == code).astype(np.float32))
 
 
-def measure(found: Prediction, scan: Loaded, subject: Subject, *, surfaces: bool, given: bool) -> pd.DataFrame:
-    """The rows of one scan: of `siil evaluate`, and what decoding says of itself.
-
-    surfaces: on the input's grid, with the surface metrics. given: the decoded vertebrae under the true names.
-    """
-    names = given_names(scan.native.array, found.seg.array) if given else np.arange(256, dtype=np.uint8)
+def measure(found: Prediction, scan: Loaded, subject: Subject) -> pd.DataFrame:
+    """The rows of one scan: of `siil evaluate` without surfaces, and what decoding says of itself."""
     places = objects.locate(scan.native.array, scan.native.grid.spacing_mm)
     uncut = objects.complete(places, scan.native.array.shape)
     facts = scan_facts(found, name=subject.name)
@@ -78,9 +74,7 @@ def measure(found: Prediction, scan: Loaded, subject: Subject, *, surfaces: bool
     said = {finding.name: finding.confidence for finding in found.findings}
     frames = []
     for space, truth, labels in spaces(found, scan):
-        called = labels if space in ("raw", "ceiling") else names[labels]
-        look = surfaces and space in ("first", "input")
-        frame = score_case(truth.array, called, truth.grid.spacing_mm, complete=uncut, surfaces=look)
+        frame = score_case(truth.array, labels, truth.grid.spacing_mm, complete=uncut, surfaces=False)
         frame.insert(0, "case", subject.name)
         frame.insert(1, "space", space)
         own = (frame["scope"] == "vertebra") & frame["predicted"].eq(True) & (space == "work")
@@ -103,7 +97,7 @@ def recipe(config: Config, differences: Path | None) -> PhantomRecipe | None:
     return PhantomRecipe.model_validate(merge(found.model_dump(), read(differences)))
 
 
-def run(subjects: list[Subject], reader: Reader, output: Path, *, sheets: bool, surfaces: bool, given: bool) -> None:
+def run(subjects: list[Subject], reader: Reader, output: Path, *, sheets: bool = False) -> None:
     """Measure what is not there yet; with `sheets`, draw each scan on the working grid."""
     waiting = [subject for subject in subjects if not (output / "scans" / f"{subject.name}.tsv").is_file()]
     done = len(subjects) - len(waiting)
@@ -120,8 +114,7 @@ def run(subjects: list[Subject], reader: Reader, output: Path, *, sheets: bool, 
             about = {"title": f"{subject.name} {subject.field}", "enumeration": span(found.names), "warning": why}
             sheet = preview(scan.image, found.work.array, found.findings, centreline=found.centreline, **about)
             write_preview(output / "sheets" / f"{subject.name}.png", sheet)
-        measured = measure(found, scan, subject, surfaces=surfaces, given=given)
-        files.write_text(output / "scans" / f"{subject.name}.tsv", rows.to_text(measured))
+        files.write_text(output / "scans" / f"{subject.name}.tsv", rows.to_text(measure(found, scan, subject)))
 
 
 def gallery(output: Path, scans: pd.DataFrame, count: int) -> None:
@@ -158,8 +151,6 @@ def main() -> None:
     parser.add_argument(
         "--second-look", type=Path, default=SHIPPED_SECOND_LOOK, help="its weights; else those that ship"
     )
-    parser.add_argument("--surfaces", action="store_true", help="surface distances on the input's grid too; slow")
-    parser.add_argument("--names-given", action="store_true", help="decoded vertebrae under the names of the truth")
     parser.add_argument("--experiment", default="pretrain", help="inference settings, and the recipe of --seeds")
     parser.add_argument("--recipe", type=Path, metavar="FILE", help="what differs in that recipe (benchmarks/recipes)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
@@ -188,11 +179,10 @@ def main() -> None:
                 device=options.device,
                 second_look=options.second_look,
             )
-            how = {"surfaces": options.surfaces, "given": options.names_given}
-            about = {"inference": config.inference.model_dump(mode="json"), **reader.about_scans, **how}
+            about = {"inference": config.inference.model_dump(mode="json"), **reader.about_scans}
             about["second_look"] = reader.second_look and files.sha256(reader.second_look)
             same_or_refused(options.output / "measured.json", about, "scans of another recipe, weights or settings")
-            run(_subjects(options, reader), reader, options.output, sheets=options.sheets, **how)
+            run(_subjects(options, reader), reader, options.output, sheets=options.sheets)
         scans = one_row_per_scan(options.output / "scans")
     except SiilError as error:
         raise SystemExit(f"ERROR: {error}") from None

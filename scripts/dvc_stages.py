@@ -40,6 +40,7 @@ def outputs(data: str, results: str, sources: Mapping[str, Source]) -> dict[str,
         "pap": [f"{data}/pap"],
         "split": [f"{data}/folds"],
         "train": [f"{results}/train"],
+        "refine": [f"{results}/refine"],
         "test": [f"{results}/test"],
         "evaluate": [f"{results}/evaluate"],
         "aggregate": [f"{results}/aggregate/{name}.tsv" for name in ("scans", "summary")],
@@ -61,7 +62,8 @@ NEEDS = {
     "pap": ("preprocess",),
     "split": ("index", "preprocess", "pap"),
     "train": ("preprocess", "pap", "split"),
-    "test": ("preprocess", "split", "train"),
+    "refine": ("fetch", "index", "preprocess", "split", "train"),
+    "test": ("fetch", "index", "preprocess", "split", "train", "refine"),
     "evaluate": ("fetch", "preprocess", "split", "test"),
     "aggregate": ("index", "split", "train", "evaluate"),
     "tables": ("index", "split", "aggregate"),
@@ -81,10 +83,13 @@ def pipeline() -> dict[str, Any]:
     params: list[Any] = [{f"config/{name}": None} for name in names]
     models = [f"config/models/{model}.yaml" for model in config.models]
     stages = {}
+    refines = any(configuration.resolve(experiment, model=model).refine.enabled for model in config.models)
     for stage in STAGES:
         name = stage.name
+        if name == "refine" and not refines:  # DVC knows no step that makes nothing
+            continue
         code = [str(path.relative_to(ROOT)) for path in code_files(name)]
-        before = [out for step in NEEDS[name] for out in owns[step]]
+        before = [out for step in NEEDS[name] for out in owns[step] if step != "refine" or refines]
         stages[name] = {
             "cmd": f"snakemake --cores all all_{name}",
             "deps": [*code, "workflow/Snakefile", "workflow/rules", *models, *before],

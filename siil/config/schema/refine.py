@@ -9,8 +9,11 @@ from siil.config.schema.training import Augment
 
 
 class Refine(Section):
-    """Its crops, its network and how it learns. Off or on: `inference.refine`."""
+    """Its crops, its network and how it learns."""
 
+    enabled: bool = Field(
+        description="true: a second look is trained after each first one, and the step test takes it (inference.refine)"
+    )
     spacing_mm: float = Field(gt=0, description="of the crops, mm; a scan is never refined beyond its finest axis")
     margin_mm: float = Field(ge=0, description="around what the first look saw of a vertebra, mm")
     window_hu: tuple[float, float] = Field(description="HU that are mapped to [-1, 1], lowest and highest")

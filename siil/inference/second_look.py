@@ -24,7 +24,6 @@ from siil.model.second_look import STRIDE, THIS
 from siil.run.progress import Told, untold
 from siil.scan.geometry import Geometry
 from siil.scan.grid import Grid, Volume
-from siil.scan.labels import labels_present
 from siil.scan.preprocess import normalise
 from siil.scan.undo import SoftMap, undo_soft
 
@@ -135,8 +134,8 @@ def look_again(
     order = {soft.code: number for number, soft in enumerate(maps)}
     answers.sort(key=lambda soft: order[soft.code])
     seg = undo_soft(answers, Geometry(source.grid, fine, (0, 0, 0), fine.shape))
-    one_piece_each(seg.array, in_pieces=in_pieces)
-    if lost := codes - labels_present(seg.array):  # its neighbours were surer everywhere; no name is lost
+    lost = codes - one_piece_each(seg.array, in_pieces=in_pieces)
+    if lost:  # their neighbours were surer everywhere; no name goes
         kept |= lost
         first = undo_soft([soft for soft in maps if soft.code in lost], geometry).array
         np.copyto(seg.array, first, where=first > 0)
@@ -222,13 +221,15 @@ def trimmed(crop: Crop, chance: np.ndarray) -> SoftMap:
     return SoftMap(crop.code, (z, y, x), np.ascontiguousarray(chance[tuple(spans)]))
 
 
-def one_piece_each(labels: np.ndarray, *, in_pieces: Collection[int] = ()) -> None:
-    """Leave one 26-connected piece of each label of `labels` [Z, Y, X], in place, but of those of `in_pieces`.
+def one_piece_each(labels: np.ndarray, *, in_pieces: Collection[int] = ()) -> set[int]:
+    """Leave one 26-connected piece of each label of `labels` [Z, Y, X], in place, but of those of `in_pieces`. Returns
+    the labels.
 
     A smaller piece, which the vote between neighbours cuts off, goes to the label that it touches most, or to none.
     """
-    for code, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box is None or code in in_pieces:
+    boxes = {code: box for code, box in enumerate(ndimage.find_objects(labels), start=1) if box is not None}
+    for code, box in boxes.items():
+        if code in in_pieces:
             continue
         pieces, count = cc3d.connected_components(labels[box] == code, connectivity=26, return_N=True)
         if count < 2:
@@ -249,6 +250,7 @@ def one_piece_each(labels: np.ndarray, *, in_pieces: Collection[int] = ()) -> No
             beside = around[near][ndimage.binary_dilation(mine, np.ones((3, 3, 3))) & ~mine]
             counts = np.bincount(beside[beside > 0], minlength=1)
             around[near][mine] = counts.argmax()
+    return set(boxes)
 
 
 def _found(chance: np.ndarray, crop: Crop) -> bool:

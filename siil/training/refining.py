@@ -35,6 +35,9 @@ class Learner(Network):
         """Logits [B, 3, Z, Y, X] of `image` [B, 3, Z, Y, X]."""
         return self.second_look(image)
 
+    def remember(self, output: object, labels: Tensor) -> None:
+        """It has no memory."""
+
 
 def learn(
     config: Config,

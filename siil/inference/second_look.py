@@ -12,14 +12,13 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import cc3d
 import numpy as np
 import torch
-from scipy import ndimage
 from torch.nn import functional
 
 from siil.errors import WeightsError
 from siil.inference.crops import COARSEST_MM, Crop, cut_crops, fine_grid
+from siil.inference.pieces import connected, one_piece_each
 from siil.model.second_look import STRIDE, THIS
 from siil.run.progress import Told, untold
 from siil.scan.geometry import Geometry
@@ -36,8 +35,6 @@ FOUND: Final = 0.3
 """Volume of what is found over that of the first look, at least."""
 BATCH_VOX: Final = {"cpu": 1_500_000, "cuda": 24_000_000}
 """Voxels that go through the network at once: crops of like size together."""
-_PART: Final = 0.3
-"""Probability above which voxels hang together as a piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,21 +192,6 @@ def stack(crops: list[Crop], window_hu: tuple[float, float]) -> Tensor:
     return made
 
 
-def connected(chance: np.ndarray, crop: Crop, *, whole: bool) -> np.ndarray:
-    """`chance` without the pieces that are not this vertebra's: of a whole one all but the piece that shares most with
-    the first look, of a cut one those that share nothing with it."""
-    pieces, count = cc3d.connected_components(chance > _PART, connectivity=26, return_N=True)
-    if count == 0 or (count == 1 and whole):
-        return chance
-    shared = np.bincount(pieces.reshape(-1), weights=crop.own.reshape(-1), minlength=count + 1)
-    shared[0] = 0
-    keep = shared > 0
-    if whole:
-        keep = np.arange(count + 1) == shared.argmax()
-    keep[0] = True
-    return np.where(keep[pieces], chance, np.float16(0))
-
-
 def trimmed(crop: Crop, chance: np.ndarray) -> SoftMap:
     """`chance` as a soft map of the fine grid, in the box where it counts."""
     seen = chance > np.float16(1 / 255)
@@ -219,38 +201,6 @@ def trimmed(crop: Crop, chance: np.ndarray) -> SoftMap:
         spans.append(slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 1))
     z, y, x = (corner + taken.start for corner, taken in zip(crop.corner_zyx, spans, strict=True))
     return SoftMap(crop.code, (z, y, x), np.ascontiguousarray(chance[tuple(spans)]))
-
-
-def one_piece_each(labels: np.ndarray, *, in_pieces: Collection[int] = ()) -> set[int]:
-    """Leave one 26-connected piece of each label of `labels` [Z, Y, X], in place, but of those of `in_pieces`. Returns
-    the labels.
-
-    A smaller piece, which the vote between neighbours cuts off, goes to the label that it touches most, or to none.
-    """
-    boxes = {code: box for code, box in enumerate(ndimage.find_objects(labels), start=1) if box is not None}
-    for code, box in boxes.items():
-        if code in in_pieces:
-            continue
-        pieces, count = cc3d.connected_components(labels[box] == code, connectivity=26, return_N=True)
-        if count < 2:
-            continue
-        sizes = np.bincount(pieces.reshape(-1))
-        largest = 1 + int(sizes[1:].argmax())
-        wide = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in box)
-        around = labels[wide]
-        before = [s.start - w.start for s, w in zip(box, wide, strict=True)]
-        after = [w.stop - s.stop for s, w in zip(box, wide, strict=True)]
-        rim = [(b, min(a, n - p - b)) for b, a, n, p in zip(before, after, around.shape, pieces.shape, strict=True)]
-        pieces = np.pad(pieces, rim)
-        for piece, part in enumerate(ndimage.find_objects(pieces), start=1):
-            if part is None or piece == largest:
-                continue
-            near = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in part)
-            mine = pieces[near] == piece
-            beside = around[near][ndimage.binary_dilation(mine, np.ones((3, 3, 3))) & ~mine]
-            counts = np.bincount(beside[beside > 0], minlength=1)
-            around[near][mine] = counts.argmax()
-    return set(boxes)
 
 
 def _found(chance: np.ndarray, crop: Crop) -> bool:

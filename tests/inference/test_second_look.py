@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from siil.errors import WeightsError
 from siil.inference.crops import Crop
-from siil.inference.second_look import batches, connected, look_again, one_piece_each, stack
+from siil.inference.pieces import connected, one_piece_each
+from siil.inference.second_look import batches, look_again, stack
 from siil.model.second_look import SecondLookWeights
 from siil.scan.geometry import Geometry
 from siil.scan.grid import Grid, Volume

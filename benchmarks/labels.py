@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.label_table import one_row_per_scan, table
+from benchmarks.reader import Reader, same_or_refused
 from benchmarks.subjects import Loaded, Subject, of_dataset, of_folder, of_seeds
 from siil import config as configuration
 from siil.anatomy import BY_INDEX, codes_to_indices, without_unlabelled

@@ -21,6 +21,8 @@ from siil.run.files import sha256
 from siil.scan import volume
 from siil.scan.grid import Grid, Volume
 from siil.stages import predict as stage
+from siil.stages.relabel import SECTIONS as RELABEL
+from siil.stages.relabel import relabel
 from tests.inference.test_second_look import Always
 from tests.stages.test_test import CONFIG, reading, spine, weights
 
@@ -143,6 +145,11 @@ def test_where_it_finds_nothing_the_first_stays_and_that_is_said(tmp_path, scan,
     assert facts["vertebrae"] == NAMES
     assert all("first_look" in flags.split() for flags in table(tmp_path / "both")["flags"])
     assert (first == both)[(first > 0) | (both > 0)].mean() > 0.99
+    relabel(config=config.partial(config.sections(CONFIG, RELABEL)), result=tmp_path / "both", shift=-1)
+    rows = table(tmp_path / "both")
+    assert list(rows.index) == ["T11", "T12", "L1", "L2"]
+    assert all({"first_look", "by_hand"} <= set(flags.split()) for flags in rows["flags"])
+    assert json.loads((tmp_path / "both/patient_scan.json").read_text())["second_look_mm"] == 1.5
 
 
 @pytest.mark.usefixtures("reading")

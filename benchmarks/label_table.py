@@ -18,7 +18,7 @@ from siil.errors import DatasetError
 from siil.run.provenance import RESEARCH_USE
 from siil.run.tsv import read_table
 
-SPACES: Final = ("raw", "work", "input", "ceiling")
+SPACES: Final = ("raw", "work", "first", "input", "ceiling")
 METRICS: Final = ("id_rate_verse", "id_rate_strict", "dice", "binary_dice", "all_right", "names_right")
 _FACTS: Final = ("enumeration", "runner_up", "margin", "renamed", "patient_scale", "reason")
 _SCANS: Final = ("scans of", "n", "id. rate, VerSe", "id. rate, strict", "Dice", "binary Dice", "all right")
@@ -111,11 +111,11 @@ def table(scans: pd.DataFrame) -> str:
     head = ["names right", "flagged", "all right or flagged", "names right or flagged", "names wrong, not flagged"]
     parts = groups(scans)
     lines = _markdown([*_SCANS, *head], [_cells(name, part) for name, part in parts])
-    native = _markdown(_SCANS, [_input_cells(name, part) for name, part in parts])
+    native = _markdown([*_SCANS, "Dice, first look"], [_input_cells(name, part) for name, part in parts])
     notes = (
         "Pairs: network alone → decoded, working grid; means over scans. Input's grid: decoded, of what a perfect "
         "working-grid map reaches there. Names right: no vertebra carries another's name. Flagged: the enumeration is "
-        f"said to be uncertain. {RESEARCH_USE}"
+        f"said to be uncertain. Dice, first look: what it is there without a second. {RESEARCH_USE}"
     )
     return "\n".join([*lines, "", *native, "", notes, ""])
 
@@ -138,7 +138,8 @@ def _cells(name: str, part: pd.DataFrame) -> list[str]:
 def _input_cells(name: str, part: pd.DataFrame) -> list[str]:
     """The decoded labels on the input's grid, each number beside the one that a perfect working-grid map reaches."""
     pairs = [f"{_mean(part[f'input_{metric}'])} of {_mean(part[f'ceiling_{metric}'])}" for metric in METRICS[:5]]
-    return [f"{name}, input's grid", str(len(part)), *pairs]
+    first = _mean(part["first_dice"]) if "first_dice" in part else "–"
+    return [f"{name}, input's grid", str(len(part)), *pairs, first]
 
 
 def _mean(values: pd.Series | np.ndarray) -> str:

@@ -5,6 +5,8 @@
     python -m benchmarks.labels --weights FILE --data data/DATASET --real "$SIIL_REAL_DATA" --output OUT
     python -m benchmarks.labels --output OUT                                         the table again
 
+On the input's grid masks are those of the second look and, beside them, of the first alone (--set
+inference.refine=false leaves it out); benchmarks/second_look.py says more of masks, apart from names.
 Scans are taken in turn. OUT gets scans/NAME.tsv for each (the rows of `siil evaluate`, with what decoding thinks of
 itself), labels/NAME.npz for the gallery, then scans.tsv (a row per scan), table.md and gallery.png (the worst scans). A
 scan that is there is not computed again. The network's answers are kept in --network (OUT/network), so that another
@@ -14,16 +16,14 @@ scan that is there is not computed again. The network's answers are kept in --ne
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.label_table import one_row_per_scan, table
+from benchmarks.reader import Reader, same_or_refused
 from benchmarks.subjects import Loaded, Subject, of_dataset, of_folder, of_seeds
 from siil import config as configuration
 from siil.anatomy import BY_INDEX, codes_to_indices, without_unlabelled
@@ -31,14 +31,12 @@ from siil.config import Config
 from siil.config.layers import merge, read
 from siil.config.schema.phantom import PhantomRecipe
 from siil.errors import DatasetError, SiilError
-from siil.inference.device import pick_device
 from siil.inference.enumeration import span
 from siil.inference.outputs import scan_facts
-from siil.inference.posterior import Posterior
-from siil.inference.predict_case import Prediction, interpret, predict_case
+from siil.inference.predict_case import Prediction
 from siil.metrics import objects, rows
 from siil.metrics.case import score_case
-from siil.model.weights import load_network
+from siil.model.weights import SHIPPED_SECOND_LOOK
 from siil.report.overlays import Picture, worst_cases
 from siil.report.preview import preview, write_preview
 from siil.report.results import Scan
@@ -56,10 +54,13 @@ def spaces(found: Prediction, scan: Loaded) -> Iterator[tuple[str, Volume, np.nd
     yield "work", scan.truth, found.work.array
     yield "raw", scan.truth, found.raw.array
     yield "input", scan.native, found.seg.array
-    yield "ceiling", scan.native, undo_soft(_crisp(scan.truth), scan.geometry).array
+    if found.first is not None:
+        yield "first", scan.native, found.first.array
+    yield "ceiling", scan.native, undo_soft(crisp(scan.truth), scan.geometry).array
 
 
-def _crisp(mask: Volume) -> Iterator[SoftMap]:
+def crisp(mask: Volume) -> Iterator[SoftMap]:
+    """The truth on the working grid as a perfect prediction."""
     for code, place in objects.locate(mask.array, mask.grid.spacing_mm).items():
         z, y, x = (side.start for side in place.box)
         yield SoftMap(code, (z, y, x), (mask.array[place.box] == code).astype(np.float32))
@@ -89,18 +90,6 @@ def measure(found: Prediction, scan: Loaded, subject: Subject) -> pd.DataFrame:
     return whole
 
 
-def write_posterior(path: Path, posterior: Posterior) -> None:
-    """Keep the network's answer."""
-    with files.atomic(path) as temporary:
-        np.savez_compressed(temporary, **asdict(posterior))
-
-
-def read_posterior(path: Path) -> Posterior:
-    """The network's answer again."""
-    with np.load(path, allow_pickle=False) as stored:
-        return Posterior(**{field.name: stored[field.name] for field in fields(Posterior)})
-
-
 def recipe(config: Config, differences: Path | None) -> PhantomRecipe | None:
     """The recipe of the experiment's first source, if it is one of phantoms, with what a file says differently."""
     found: PhantomRecipe | None = getattr(next(iter(config.dataset.sources.values())), "recipe", None)
@@ -109,48 +98,8 @@ def recipe(config: Config, differences: Path | None) -> PhantomRecipe | None:
     return PhantomRecipe.model_validate(merge(found.model_dump(), read(differences)))
 
 
-class Reader:
-    """Weights, settings, and the network's answers that are kept."""
-
-    def __init__(self, weights: Path, config: Config, *, recipe: PhantomRecipe | None, kept: Path, device: str) -> None:
-        network, self.about = load_network(weights)
-        self.device = pick_device(device)
-        self.network = network.to(self.device)
-        self.inference = config.inference
-        trained = {"spacing_mm": self.about.spacing_mm, "window_hu": self.about.window_hu}
-        self.preprocess = config.dataset.preprocess.model_copy(update=trained)
-        self.kept = kept
-        self.recipe = recipe
-        self.about_scans = {
-            "weights": files.sha256(weights),
-            "preprocess": self.preprocess.model_dump(mode="json"),
-            "recipe": self.recipe.model_dump(mode="json") if self.recipe else None,
-        }
-        if any(kept.glob("*.npz")) and not (kept / "network.json").is_file():
-            raise SystemExit(f"ERROR: {kept}: holds answers of unknown weights; choose another folder or remove it")
-        _same(kept / "network.json", self.about_scans, "answers of other weights, or of other scans")
-
-    def read(self, scan: Loaded, name: str) -> Prediction:
-        """The prediction of one scan; the network runs only where its answer is not kept."""
-        path = self.kept / f"{name}.npz"
-        if path.is_file():
-            return interpret(read_posterior(path), scan.image, scan.geometry, inference=self.inference)
-        found = predict_case(
-            self.network, scan.image, scan.geometry, weights=self.about, inference=self.inference, device=self.device
-        )
-        write_posterior(path, found.posterior)
-        return found
-
-
-def _same(path: Path, about: dict[str, Any], what: str) -> None:
-    """Refuse a folder that was made with something else."""
-    if path.is_file() and json.loads(path.read_text()) != about:
-        raise SystemExit(f"ERROR: {path.parent}: holds {what}; choose another folder or remove it")
-    files.write_json(path, about)
-
-
 def run(subjects: list[Subject], reader: Reader, output: Path, *, sheets: bool = False) -> None:
-    """Measure what is not there yet; with `sheets`, draw each scan as `siil predict` does."""
+    """Measure what is not there yet; with `sheets`, draw each scan on the working grid."""
     waiting = [subject for subject in subjects if not (output / "scans" / f"{subject.name}.tsv").is_file()]
     done = len(subjects) - len(waiting)
     for subject in track(waiting, description="labels", total=len(subjects), start=done):
@@ -200,6 +149,9 @@ def main() -> None:
     """Measure, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, help="without them only the table is made")
+    parser.add_argument(
+        "--second-look", type=Path, default=SHIPPED_SECOND_LOOK, help="its weights; else those that ship"
+    )
     parser.add_argument("--experiment", default="pretrain", help="inference settings, and the recipe of --seeds")
     parser.add_argument("--recipe", type=Path, metavar="FILE", help="what differs in that recipe (benchmarks/recipes)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
@@ -226,9 +178,11 @@ def main() -> None:
                 recipe=recipe(config, options.recipe),
                 kept=options.network or options.output / "network",
                 device=options.device,
+                second_look=options.second_look,
             )
             about = {"inference": config.inference.model_dump(mode="json"), **reader.about_scans}
-            _same(options.output / "measured.json", about, "scans of another recipe, weights or settings")
+            about["second_look"] = reader.second_look and files.sha256(reader.second_look)
+            same_or_refused(options.output / "measured.json", about, "scans of another recipe, weights or settings")
             run(_subjects(options, reader), reader, options.output, sheets=options.sheets)
         scans = one_row_per_scan(options.output / "scans")
     except SiilError as error:

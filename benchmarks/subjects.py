@@ -27,12 +27,14 @@ from siil.scan.reading import read_scan
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A scan and its truth. image, truth: working grid; native: the truth on the input's grid. Masks in VerSe codes."""
+    """A scan and its truth. image, truth: working grid; native: the truth on the input's grid; source: reads the scan
+    there. Masks in VerSe codes."""
 
     image: Volume
     truth: Volume
     native: Volume
     geometry: Geometry
+    source: Callable[[], Volume]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,17 @@ def of_dataset(folder: Path, names: list[str]) -> list[Subject]:
         about = mask.with_name(mask.name.removesuffix(".nii.gz").removesuffix("_seg-vert_msk") + "_truth.json")
         field = json.loads(about.read_text())["field_of_view"] if about.is_file() else ""
         group = "phantom" if about.is_file() else "real"
-        found.append(Subject(name, group, field, partial(_load_case, folder, name, mask)))
+        found.append(Subject(name, group, field, partial(_load_case, folder, name, root / known[name].image, mask)))
     return found
 
 
-def _load_case(folder: Path, name: str, mask: Path) -> Loaded:
+def _load_case(folder: Path, name: str, scan: Path, mask: Path) -> Loaded:
     geometry = Geometry.read(folder / "geometry" / f"{name}.json")
     native = volume.match_mask(geometry.source, volume.read_mask(mask), str(mask))
     image, truth = (folder / part / f"{name}.nii.gz" for part in ("img", "msk"))
-    return Loaded(volume.read_volume(image), volume.read_mask(truth), native, geometry)
+    return Loaded(
+        volume.read_volume(image), volume.read_mask(truth), native, geometry, partial(volume.read_image, scan)
+    )
 
 
 def of_seeds(recipe: PhantomRecipe, seeds: range, settings: Preprocess) -> list[Subject]:
@@ -125,7 +129,7 @@ def _loaded(image: Volume, mask: Volume, settings: Preprocess, name: str) -> Loa
     bare = preprocess(image, None, settings=settings, name=name)
     both = preprocess(image, mask, settings=settings, name=name)
     assert both.mask is not None
-    return Loaded(bare.image, _on_grid(both, bare), native, bare.geometry)
+    return Loaded(bare.image, _on_grid(both, bare), native, bare.geometry, lambda: image)
 
 
 def _on_grid(both: Preprocessed, bare: Preprocessed) -> Volume:

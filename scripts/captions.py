@@ -18,7 +18,7 @@ FOLDER = ROOT / "workflow" / "report"
 OF = "Held-out scans of experiment *{{ snakemake.wildcards.experiment }}*."
 GRIDS = """\
 ``working`` is the grid that the network works on, ``input`` the scan's own grid, ``ceiling`` what a perfect map of the
-working grid reaches there; ``network alone`` is without decoding."""
+working grid reaches there; ``first look`` is without the second, ``network alone`` without decoding."""
 
 
 def pages() -> dict[Path, str]:

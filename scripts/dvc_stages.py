@@ -41,6 +41,7 @@ def outputs(data: str, results: str, sources: Mapping[str, Source]) -> dict[str,
         "pap": [f"{data}/pap"],
         "split": [f"{data}/folds"],
         "train": [f"{results}/train"],
+        "refine": [f"{results}/refine"],
         "adapt": [f"{results}/adapt"],
         "test": [f"{results}/test"],
         "evaluate": [f"{results}/evaluate"],
@@ -64,15 +65,16 @@ NEEDS = {
     "pap": ("preprocess",),
     "split": ("index", "preprocess", "pap"),
     "train": ("preprocess", "pap", "split"),
+    "refine": ("fetch", "index", "preprocess", "split", "train"),
     "adapt": ("preprocess", "pap", "split"),
-    "test": ("preprocess", "split", "train"),
+    "test": ("fetch", "index", "preprocess", "split", "train", "refine"),
     "evaluate": ("fetch", "preprocess", "split", "test"),
     "aggregate": ("index", "split", "train", "evaluate"),
     "tables": ("index", "split", "aggregate"),
     "figures": ("index", "split", "aggregate", "preprocess", "test"),
     "report": ("index", "split", "aggregate", "preprocess", "test", "tables", "figures"),
 }
-NOT_ADAPTED = ("train", "test", "evaluate", "aggregate", "tables", "figures", "report")
+NOT_ADAPTED = ("train", "refine", "test", "evaluate", "aggregate", "tables", "figures", "report")
 """Steps that an experiment which adapts weights to scans without labels does not have; the others have no `adapt`."""
 
 
@@ -88,9 +90,11 @@ def pipeline() -> dict[str, Any]:
     models = [f"config/models/{model}.yaml" for model in config.models]
     stages = {}
     adapts = config.adapt.scans is not None
-    for name in [stage.name for stage in STAGES if stage.name not in (NOT_ADAPTED if adapts else ("adapt",))]:
+    refines = any(configuration.resolve(experiment, model=model).refine.enabled for model in config.models)
+    left_out = NOT_ADAPTED if adapts else ("adapt",) if refines else ("adapt", "refine")
+    for name in [stage.name for stage in STAGES if stage.name not in left_out]:
         code = [str(path.relative_to(ROOT)) for path in code_files(name)]
-        before = [out for step in NEEDS[name] for out in owns[step]]
+        before = [out for step in NEEDS[name] for out in owns[step] if step != "refine" or refines]
         stages[name] = {
             "cmd": f"snakemake --cores all all_{name}",
             "deps": [*code, "workflow/Snakefile", "workflow/rules", *models, *before],

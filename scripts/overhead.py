@@ -24,6 +24,7 @@ RECORDS = {
     "pap": "data/{0}/pap/{2}.run.json",
     "split": "data/{0}/folds/0/training.run.json",
     "train": "results/{0}/train/{2}/{3}/run.json",
+    "refine": "results/{0}/refine/{2}/{3}/run.json",
     "adapt": "results/{0}/adapt/{2}/{3}/run.json",
     "test": "results/{0}/test/{2}/{3}.run.json",
     "evaluate": "results/{0}/evaluate/{2}/{3}.run.json",

@@ -79,7 +79,7 @@ def test_a_rule_only_wires(name):
     assert "runtime=" in text
 
 
-@pytest.mark.parametrize("name", ["train", "test"])
+@pytest.mark.parametrize("name", ["train", "refine", "test"])
 def test_training_and_testing_ask_for_a_gpu(name):
     assert "gpu=1" in rules()[name]
 

@@ -18,6 +18,7 @@ from siil.config.schema.base import Section
 from siil.config.schema.dataset import Dataset
 from siil.config.schema.inference import Inference
 from siil.config.schema.model import Loss, Model, Patch
+from siil.config.schema.refine import Refine
 from siil.config.schema.report import Evaluate, Report
 from siil.config.schema.training import Train
 from siil.errors import ConfigError
@@ -40,6 +41,7 @@ class Config(Section):
     model: Model
     loss: Loss
     train: Train
+    refine: Refine
     adapt: Adapt
     inference: Inference
     evaluate: Evaluate

@@ -23,7 +23,7 @@ from siil.scan.grid import Volume
 from siil.scan.volume import read_volume
 
 _STRUCTURE = re.compile(r"vertebrae_([CTL]\d+)")
-_OTHER = re.compile(r"(_work|_raw)$|_seg-spine|subreg")
+_OTHER = re.compile(r"(_work|_raw|_first)$|_seg-spine|subreg")
 _IMAGE = re.compile(r"_(ct|img|image|0000)$")
 _PLATE_MM = 10.0
 """An endplate farther than this from every vertebra is background."""
@@ -34,7 +34,7 @@ def find(folder: Path) -> dict[str, tuple[Path, ...]]:
     """Case -> its label map in a folder of any depth, or its files of one structure each (TotalSegmentator).
 
     A case is the file's name without the ends that tools add (`_seg`, `_seg-vert_msk`, `_ct`, …). Folders of images,
-    sub-region maps and this package's `_work` and `_raw` are passed over, and `a_ct` where there is `a_seg`.
+    sub-region maps and this package's `_work`, `_raw` and `_first` are passed over, and `a_ct` where there is `a_seg`.
 
     Raises:
         DatasetError: no such folder, no label map, or two for one case.

@@ -10,7 +10,7 @@ downwards.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -54,6 +54,10 @@ class Centreline:
     def direction(self, arclength_mm: np.ndarray) -> np.ndarray:
         """[N, 3] unit tangents (z, y, x), pointing down."""
         return _unit(_interpolate(np.asarray(arclength_mm, float), self.arclength_mm, self.tangents))
+
+    def moved(self, by_mm: np.ndarray) -> Centreline:
+        """The same line where the grid's corner lies elsewhere: (z, y, x) mm are added to its points."""
+        return replace(self, points_mm=self.points_mm + by_mm)
 
     def project(self, points_mm: np.ndarray, steps: int = 4) -> tuple[np.ndarray, np.ndarray]:
         """Arclength of the cross-section through each point, and the offset from the centreline within it.

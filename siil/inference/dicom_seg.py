@@ -20,10 +20,11 @@ from siil.anatomy import BY_CODE, BY_NAME
 from siil.errors import InputError
 from siil.run import files
 from siil.run.provenance import RESEARCH_USE
-from siil.scan.dicom import read_header
+from siil.scan.dicom import read_header, series_files
 from siil.scan.grid import Volume
 from siil.scan.labels import labels_present
 
+log = logging.getLogger(__name__)
 _REQUIRED = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
 _MAY_BE_EMPTY = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
@@ -70,6 +71,18 @@ def write_dicom_seg(path: Path, seg: Volume, sources: Sequence[Path]) -> bool:
     with files.atomic(path) as temporary:
         made.save_as(temporary)
     return True
+
+
+def write_for_series(path: Path, seg: Volume, series: Path, *, name: str) -> None:
+    """`write_dicom_seg` beside a series (folder or zip). One that lacks what must be referred to, or that highdicom
+    refuses, goes without, and that is said of `name`."""
+    with series_files(series) as sources:
+        try:
+            write_dicom_seg(path, seg, sources)
+        except InputError as error:
+            log.warning("%s: no DICOM-SEG: %s", name, error)
+        except (ValueError, TypeError, AttributeError, KeyError) as error:  # its text may quote the patient
+            log.warning("%s: no DICOM-SEG: a tag of the series cannot be used (%s)", name, type(error).__name__)
 
 
 def rename_segments(old: Path, new: Path, names: Mapping[str, str]) -> None:

@@ -92,6 +92,7 @@ def scan_facts(prediction: Prediction, *, name: str) -> dict[str, Any]:
         "renamed": round(sequence.renamed, 3),
         "patient_scale": round(sequence.scale, 3),
         "unseen": [label for label in prediction.names if label not in names],
+        "second_look_mm": prediction.second_look_mm,
         "details": json.loads(vertebra_table(findings).to_json(orient="records")),  # NaN becomes null
     }
 

@@ -1,6 +1,7 @@
 """From a scan on the working grid to everything that is known about it: the glue of stages `test` and `predict`.
 
-normalise -> slide -> raw labels; posterior -> sequence -> labels -> components -> back to the input's grid -> measures.
+normalise -> slide -> raw labels; posterior -> sequence -> labels -> components -> back to the input's grid, with or
+without a second look -> measures.
 Training's validation uses only slide and raw_labels. Nothing here reads or writes a file.
 """
 
@@ -29,11 +30,12 @@ from siil.run.progress import Laps, Told, untold
 from siil.scan.geometry import Geometry
 from siil.scan.grid import Volume
 from siil.scan.preprocess import normalise
-from siil.scan.undo import undo_soft
+from siil.scan.undo import SoftMap, undo_soft
 
 if TYPE_CHECKING:
     import torch
 
+    from siil.inference.second_look import Again
     from siil.model.network import Network
     from siil.model.weights import Weights
 
@@ -42,18 +44,21 @@ if TYPE_CHECKING:
 class Prediction:
     """All outputs for one scan.
 
-    seg: uint8 VerSe codes on the input's own grid. work, raw: the same on the working grid, decoded and by the network
-    alone. findings: per vertebra, from the head down. sequence: enumeration and its rivals. posterior, centreline: what
-    they came from.
+    seg: uint8 VerSe codes on the input's own grid. first: the same by the first look alone; None where seg is that.
+    work, raw: the same on the working grid, decoded and by the network alone. findings: per vertebra, from the head
+    down. sequence: enumeration and its rivals. posterior, centreline: what they came from. second_look_mm: spacing at
+    which each vertebra was looked at again; None where seg is the first look's.
     """
 
     seg: Volume
+    first: Volume | None
     work: Volume
     raw: Volume
     findings: tuple[Finding, ...]
     sequence: Sequence
     posterior: Posterior
     centreline: Centreline | None
+    second_look_mm: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -73,6 +78,8 @@ def predict_case(
     weights: Weights,
     inference: Inference,
     device: torch.device | str,
+    again: Again | None = None,
+    both: bool = False,
     laps: Laps | None = None,
     told: Told = untold,
 ) -> Prediction:
@@ -85,16 +92,34 @@ def predict_case(
         weights: patch, HU window and activation that the network was trained with.
         inference: settings.
         device: where the windows are computed.
+        again: what a second look needs; None: the first is the answer.
+        both: with a second look, also what the first alone says on the input's grid.
         laps: told when the network is done and when the labels are.
         told: how many windows are done.
     """
+    laps = laps or Laps()
+    posterior = look(network, image, weights=weights, inference=inference, device=device, told=told)
+    laps.end("network")
+    found = interpret(posterior, image, geometry, inference=inference, again=again, both=both, laps=laps, told=told)
+    laps.end("labels")
+    return found
+
+
+def look(
+    network: Network,
+    image: Volume,
+    *,
+    weights: Weights,
+    inference: Inference,
+    device: torch.device | str,
+    told: Told = untold,
+) -> Posterior:
+    """What the network sees in every voxel. Arguments as of `predict_case`."""
     import torch
 
     from siil.inference.sliding_window import slide
 
-    laps = laps or Laps()
-
-    posterior = slide(
+    return slide(
         network,
         normalise(image.array, weights.window_hu),
         patch_vox=weights.patch_vox,
@@ -105,14 +130,31 @@ def predict_case(
         flip=inference.flip,
         told=told,
     )
-    laps.end("network")
-    found = interpret(posterior, image, geometry, inference=inference)
-    laps.end("labels")
-    return found
 
 
-def interpret(posterior: Posterior, image: Volume, geometry: Geometry, *, inference: Inference) -> Prediction:
-    """Everything after the network: labels, the way back to the input's grid, measures."""
+def first_maps(
+    network: Network, image: Volume, *, weights: Weights, inference: Inference, device: torch.device | str
+) -> list[SoftMap]:
+    """The soft maps of a scan's vertebrae on the working grid: what the second look is told. Arguments as of
+    `predict_case`."""
+    posterior = look(network, image, weights=weights, inference=inference, device=device)
+    raw = raw_labels(posterior, threshold=inference.spine_threshold)
+    labels, _, _ = decode_labels(posterior, raw, spacing_mm=image.grid.spacing_mm[0], inference=inference)
+    return list(soft_maps(posterior, labels, threshold=inference.spine_threshold))
+
+
+def interpret(
+    posterior: Posterior,
+    image: Volume,
+    geometry: Geometry,
+    *,
+    inference: Inference,
+    again: Again | None = None,
+    both: bool = False,
+    laps: Laps | None = None,
+    told: Told = untold,
+) -> Prediction:
+    """Everything after the network: labels, the way back to the input's grid, measures. Arguments as `predict_case`."""
     spacing = image.grid.spacing_mm[0]
     raw = raw_labels(posterior, threshold=inference.spine_threshold)
     labels, sequence, centreline = decode_labels(posterior, raw, spacing_mm=spacing, inference=inference)
@@ -122,23 +164,41 @@ def interpret(posterior: Posterior, image: Volume, geometry: Geometry, *, infere
     if inference.decode.enabled:
         curve = Curve(inference.decode.confidence_slope, inference.decode.confidence_offset)
         confidences = {index: calibrated(level.confidence, curve) for index, level in levels.items()}
-    seg = undo_soft(soft_maps(posterior, labels, threshold=inference.spine_threshold), geometry)
+    maps = list(soft_maps(posterior, labels, threshold=inference.spine_threshold))
+    first = undo_soft(maps, geometry) if again is None or both else None
+    unseen: frozenset[int] = frozenset()
+    fine_mm, mean_hu = None, vertebrae.mask_means(image.array, labels)
+    if again is None or not again.sees(geometry.source):
+        seg = first or undo_soft(maps, geometry)
+        first = None
+    else:
+        if laps is not None:
+            laps.end("labels")
+        cut = {BY_INDEX[level.index].code for level in levels.values() if level.cut}
+        looked = again.look(maps, geometry, in_pieces=cut, told=told)
+        seg, unseen, fine_mm = looked.seg, looked.first_look, again.spacing_mm
+        mean_hu = vertebrae.own_means(again.source, seg)
+        if laps is not None:
+            laps.end("second look")
     findings = vertebrae.measure(
         seg,
         working_mm=spacing,
         levels=levels if inference.decode.enabled else {},
         confidences=confidences,
-        mean_hu=vertebrae.mask_means(image.array, labels),
+        mean_hu=mean_hu,
         directions=vertebrae.spine_directions(centreline, levels),
+        first_look=unseen,
     )
     return Prediction(
         seg=seg,
+        first=first,
         work=Volume(indices_to_codes(labels), image.grid),
         raw=Volume(indices_to_codes(raw), image.grid),
         findings=findings,
         sequence=sequence,
         posterior=posterior,
         centreline=centreline,
+        second_look_mm=fine_mm,
     )
 
 

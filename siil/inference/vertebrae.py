@@ -7,6 +7,7 @@ that the border of the scan ends it early.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,7 +32,8 @@ class Finding:
 
     flags: cut, low_confidence, renamed (the network alone says otherwise), merge_suspected and split_suspected (too
     much or too little for one vertebra beside its neighbours: two of them in one label, or one in two), by_hand (the
-    name is a reader's, so the decoding has no confidence in it: NaN).
+    name is a reader's, so the decoding has no confidence in it: NaN), first_look (a second look at it found nothing, so
+    its mask is the first's).
     """
 
     name: str
@@ -55,6 +57,7 @@ def measure(
     confidences: dict[int, float],
     mean_hu: dict[int, float],
     directions: dict[int, np.ndarray],
+    first_look: Collection[int] = (),
 ) -> tuple[Finding, ...]:
     """Measure every vertebra of a label map (VerSe codes, the input's own grid), from the head down.
 
@@ -63,6 +66,7 @@ def measure(
         working_mm: spacing of the working grid; how near a border is told apart.
         levels: internal index -> its level of the decoded sequence; empty without decoding.
         confidences, mean_hu, directions: per internal index; directions are LPS (x, y, z) unit vectors along the spine.
+        first_look: VerSe codes of vertebrae that a second look did not find.
     """
     found = []
     boxes = ndimage.find_objects(seg.array)
@@ -85,7 +89,10 @@ def measure(
                 height_mm=height_mm,
                 mean_hu=mean_hu.get(index, float("nan")),
                 complete=not cut,
-                flags=_flags(index, level, cut, confidences.get(index, 0.0)),
+                flags=(
+                    *_flags(index, level, cut, confidences.get(index, 0.0)),
+                    *(["first_look"] if code in first_look else []),
+                ),
             )
         )
     return suspect(tuple(sorted(found, key=lambda finding: BY_NAME[finding.name].index)))
@@ -145,6 +152,15 @@ def mask_means(image: np.ndarray, labels: np.ndarray) -> dict[int, float]:
     counts = np.bincount(labels.reshape(-1))
     sums = np.bincount(labels.reshape(-1), weights=image.reshape(-1).astype(np.float64))
     return {int(k): float(sums[k] / counts[k]) for k in np.flatnonzero(counts) if k > 0}
+
+
+def own_means(scan: Volume, seg: Volume) -> dict[int, float]:
+    """Mean HU over each label of `seg` (VerSe codes) in the scan that it lies on, per internal index."""
+    found = {}
+    for code, box in enumerate(ndimage.find_objects(seg.array), start=1):
+        if box is not None and code in BY_CODE:
+            found[BY_CODE[code].index] = float(scan.array[box][seg.array[box] == code].mean())
+    return found
 
 
 def spine_directions(centreline: Centreline | None, levels: dict[int, Level]) -> dict[int, np.ndarray]:

@@ -17,12 +17,13 @@ from siil.errors import DatasetError
 from siil.run.tsv import read_table
 
 SPACES: Final = {
+    "input": "decoded, input's grid",
+    "first": "first look alone, input's grid",
+    "ceiling": "perfect working-grid map, input's grid",
     "work": "decoded, working grid",
     "raw": "network alone, working grid",
-    "input": "decoded, input's grid",
-    "ceiling": "perfect working-grid map, input's grid",
 }
-"""Where a prediction is compared with the truth."""
+"""Where a prediction is compared with the truth, in the order of tables: first the grid that users get."""
 
 KEYS: Final = ("case", "space", "scope", "label")
 _FLAGS: Final = {"vertebra": ("truth", "predicted", "complete"), "scan": ("all_right", "flagged")}

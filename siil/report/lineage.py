@@ -24,7 +24,7 @@ from siil.run.tsv import read_table
 from siil.scan import volume
 from siil.scan.labels import labels_present
 
-LABELLED = ("msk", "_msk", "_seg", "_work", "_raw")
+LABELLED = ("msk", "_msk", "_seg", "_first", "_work", "_raw")
 """Folders and ends of names of the volumes whose voxels are VerSe codes."""
 
 

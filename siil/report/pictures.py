@@ -1,8 +1,8 @@
 """Preview and viewer of a result: drawn by `predict`, and anew by `relabel` when the vertebrae get other names.
 
-The viewer page holds CT and labels around the spine, at 8 HU and about a millimetre, so that neither the scan nor the
-network is needed for that, wherever they are by now. The centreline is then found in the labels as the decoding finds
-it in O_R.
+Both show the same part of the scan around the spine (viewer.spine_part). The viewer page holds it, at 8 HU and about a
+millimetre, so that neither the scan nor the network is needed to draw anew, wherever they are by now. The centreline is
+then found in the labels as the decoding finds it in O_R.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import re
 import zlib
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from siil.inference.centreline import Centreline, find_centreline
 from siil.inference.posterior import Posterior
 from siil.inference.vertebrae import Finding
 from siil.report.preview import preview, write_preview
-from siil.report.viewer import PAGE_VOXELS, viewer_page
+from siil.report.viewer import PAGE_VOXELS, spine_part, viewer_page
 from siil.run import files
 from siil.scan.defects import orthonormal
 from siil.scan.grid import TO_LPS, Grid, Volume
@@ -39,22 +40,31 @@ _DAMAGE = (KeyError, IndexError, TypeError, ValueError, EOFError, OSError, zlib.
 _NO_NIFTI = (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError)
 
 
+PREVIEW_MM = 1.0
+"""Spacing of the preview, where the finest of the scan's is not coarser: two of its pixels."""
+
+
 @dataclass(frozen=True, slots=True)
 class Views:
-    """What is drawn. ct, seg: HU and VerSe codes on one grid, for the viewer.
+    """What is drawn. ct, seg: HU and VerSe codes on one grid.
 
-    image, work: HU and VerSe codes [Z, Y, X] on the working grid, for the preview. centreline: of the working grid.
+    centreline: on the grid `working`, of which it needs the corner.
     """
 
     ct: Volume
     seg: Volume
-    image: Volume
-    work: np.ndarray
     centreline: Centreline | None
+    working: Grid
 
 
 def write_pictures(
-    made: Path, facts: Mapping[str, Any], findings: tuple[Finding, ...], views: Views, *, folder: Path
+    made: Path,
+    facts: Mapping[str, Any],
+    findings: tuple[Finding, ...],
+    views: Views,
+    *,
+    settings: Preprocess,
+    folder: Path,
 ) -> None:
     """Write {name}_preview.png and {name}_viewer.html, which say what the facts of the scan say.
 
@@ -62,22 +72,28 @@ def write_pictures(
         made: where they are written. folder: where they will lie, for the commands that they print.
         facts, findings: of the scan (NAME_scan.json).
         views: what is drawn.
+        settings: the HU window of the preview.
     """
     name = facts["scan"]
     mends = remedies(facts, folder / f"{name}_scan.json")
-    figure = preview(
-        views.image,
-        views.work,
-        findings,
-        title=name,
-        enumeration=facts["enumeration"],
-        warning=facts["reason"] if facts["uncertain"] else "",
-        remedies=mends,
-        centreline=views.centreline,
-    )
-    write_preview(made / f"{name}_preview.png", figure)
+    ct, (seg,) = spine_part(views.ct, [views.seg], max_voxels=PAGE_VOXELS)
     words = answer_of(facts, scan=name, folder=folder).words
-    files.write_text(made / f"{name}_viewer.html", viewer_page(views.ct, views.seg, name, answer=words, remedies=mends))
+    with ThreadPoolExecutor(1) as beside:  # what squeezes leaves Python to what draws
+        page = beside.submit(viewer_page, ct, seg, name, answer=words, remedies=mends)
+        image, labels = _upright(ct, seg, max(PREVIEW_MM, min(ct.grid.spacing_mm)), settings)
+        line = views.centreline and views.centreline.moved(_corner(views.working) - _corner(image.grid))
+        figure = preview(
+            image,
+            labels.array,
+            findings,
+            title=name,
+            enumeration=facts["enumeration"],
+            warning=facts["reason"] if facts["uncertain"] else "",
+            remedies=mends,
+            centreline=line,
+        )
+        write_preview(made / f"{name}_preview.png", figure)
+        files.write_text(made / f"{name}_viewer.html", page.result())
 
 
 def draw_again(
@@ -91,11 +107,23 @@ def draw_again(
 ) -> None:
     """As `write_pictures`, from what the viewer page shows (`read_page`), the labels under their new names."""
     ct, labels = shown
-    whole = settings.model_copy(update={"crop_to_body": False, "min_length_mm": 0.0})
-    ready = preprocess(ct, labels, settings=whole, name=facts["scan"])
+    image, mask = _upright(ct, labels, settings.spacing_mm, settings)
+    line = find_centreline(_certain(mask.array), settings.spacing_mm)
+    views = Views(ct, labels, line, image.grid)
+    write_pictures(made, facts, findings, views, settings=settings, folder=folder)
+
+
+def _upright(ct: Volume, labels: Volume, spacing_mm: float, settings: Preprocess) -> tuple[Volume, Volume]:
+    """Both along the patient's axes at one spacing, nothing cropped."""
+    whole = {"spacing_mm": spacing_mm, "crop_to_body": False, "min_length_mm": 0.0}
+    ready = preprocess(ct, labels, settings=settings.model_copy(update=whole))
     assert ready.mask is not None
-    line = find_centreline(_certain(ready.mask.array), ready.image.grid.spacing_mm[0])
-    write_pictures(made, facts, findings, Views(ct, labels, ready.image, ready.mask.array, line), folder=folder)
+    return ready.image, ready.mask
+
+
+def _corner(grid: Grid) -> np.ndarray:
+    """(z, y, x) mm of the outer corner of the first voxel of a grid along the patient's axes."""
+    return np.array(grid.origin_mm[::-1]) - 0.5 * np.array(grid.spacing_mm)
 
 
 def read_page(text: str, names: Collection[str]) -> tuple[Volume, Volume] | None:

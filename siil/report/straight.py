@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from siil.inference.centreline import Centreline
 
-STEP_MM = 1.5
+STEP_MM = 1.0
 """Distance of the samples, along and across."""
 
 

@@ -30,10 +30,17 @@ INK: Final = "#22272e"
 MUTED: Final = "#6b7480"
 PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#B8A800", "#5B5B5B")
 REGION_COLOURS: Final = {"C": "#0072B2", "T": "#E69F00", "L": "#009E73"}
-SPACE_COLOURS: Final = {"raw": "#9AA5B1", "work": "#0072B2", "input": "#E69F00", "ceiling": "#D9DEE4"}
+SPACE_COLOURS: Final = {
+    "raw": "#9AA5B1",
+    "work": "#0072B2",
+    "first": "#56B4E9",
+    "input": "#E69F00",
+    "ceiling": "#D9DEE4",
+}
 SPACE_NAMES: Final = {
     "raw": "network alone, working grid",
     "work": "decoded, working grid",
+    "first": "first look, input's own grid",
     "input": "decoded, input's own grid",
     "ceiling": "ceiling of the input's own grid",
 }

@@ -77,7 +77,7 @@ def comparison(scans: pd.DataFrame, vertebrae: pd.DataFrame, *, settings: Report
 
 
 def paired(scans: pd.DataFrame, *, settings: Report) -> Table:
-    """Each model against the first: on the working grid, the network alone there, and on the input's grid."""
+    """Each model against the first: on the input's grid, on the working grid, and the network alone there."""
     metrics = _chosen(scans, _TESTED)
     columns = ("Model", "Against", "Grid", "Metric", "Patients", "Difference", "p", "p, Holm-corrected")
     reference = _models(scans)[0]
@@ -100,9 +100,13 @@ def paired(scans: pd.DataFrame, *, settings: Report) -> Table:
 
 
 def ablation(scans: pd.DataFrame, *, settings: Report) -> Table:
-    """The variants of SIIL (every model that is no baseline) on the working grid, with what each loses in Dice."""
+    """What each variant of SIIL loses, on the input's grid, or on the working grid where that was not scored.
+
+    A variant is every model that is no baseline. Only the input's grid shows a second look.
+    """
     variants = [model for model in _models(scans) if not is_baseline(model)]
-    kept = scans[scans["model"].isin(variants) & (scans["space"] == "work")]
+    space = "input" if (scans["space"] == "input").any() else "work"
+    kept = scans[scans["model"].isin(variants) & (scans["space"] == space)]
     if len(variants) < 2:
         said = f"Only one variant was run ({variants[0]})." if variants else "No variant of SIIL was run."
         return Table("ablation", "Ablation", ("Variant",), (), (said,))
@@ -116,8 +120,8 @@ def ablation(scans: pd.DataFrame, *, settings: Report) -> Table:
         rows.append((variant, *changes, *cells_of(pooled[pooled["model"] == variant], metrics)))
     columns = ("Variant", "Change of Dice (0-1)", "Change of id. rate, strict (0-1)", *(m.title for m in metrics))
     notes = (
-        f"Working grid. Changes against {variants[0]}, mean over patients [interval], with p of Wilcoxon's test, "
-        "Holm-corrected over the column pair.",
+        f"{_grid(space).capitalize()} grid. Changes against {variants[0]}, mean over patients [interval], with p of "
+        "Wilcoxon's test, Holm-corrected over the column pair.",
         *_notes(settings, "scans", scans),
     )
     return Table("ablation", "Ablation", columns, tuple(rows), notes)
@@ -163,7 +167,7 @@ def _by_group(
     counts = dict(zip(summed.index, per_training.to_numpy().tolist(), strict=True))
     empty = (NONE,) * len(metrics)
     rows = []
-    for space in [s for s in _spaces(frame) if s in ("work", "input")]:
+    for space in [s for s in _spaces(frame) if s in ("input", "first", "work")]:
         for model in _models(frame):
             for group in order:
                 key = (model, space, group)
@@ -197,7 +201,8 @@ def _spaces(frame: pd.DataFrame) -> list[str]:
 
 
 def _grid(space: str) -> str:
-    return {"work": "working", "raw": "working, network alone", "input": "input's", "ceiling": "input's"}[space]
+    names = {"input": "input's", "first": "input's, first look", "ceiling": "input's"}
+    return (names | {"work": "working", "raw": "working, network alone"})[space]
 
 
 def _notes(settings: Report, over: str, frame: pd.DataFrame) -> tuple[str, ...]:

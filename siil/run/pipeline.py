@@ -39,6 +39,15 @@ _TRAIN: Final = (
     "inference.localise",
     "inference.spine_threshold",
 )
+_REFINE: Final = (
+    "experiment",  # stands in the weights file
+    "refine",
+    "train.seed",
+    "train.clip_norm",
+    "train.precision",
+    "train.checkpoint_every_steps",
+    "inference",
+)
 _INTERVALS: Final = ("report.bootstrap", "report.confidence", "report.seed")
 STAGES: Final[tuple[Stage, ...]] = (
     Stage("fetch", ("dataset.accept_licence", "dataset.sources")),
@@ -48,6 +57,7 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage("pap", ("dataset.pap",)),
     Stage("split", ("dataset.split", "dataset.pap.rare")),
     Stage("train", _TRAIN),
+    Stage("refine", _REFINE),
     Stage("adapt", (*_TRAIN, "adapt", "dataset.preprocess", "dataset.pap", "inference")),
     Stage("test", ("inference",)),
     Stage("evaluate", ("evaluate",)),

@@ -26,9 +26,9 @@ class Laps:
         self._last = time.perf_counter()
 
     def end(self, part: str) -> None:
-        """The part that began where the last one ended is over."""
+        """What began where the last part ended is over; a part that comes twice has the seconds of both."""
         now = time.perf_counter()
-        self.seconds[part] = round(now - self._last, 3)
+        self.seconds[part] = round(self.seconds.get(part, 0.0) + now - self._last, 3)
         self._last = now
 
 

@@ -38,6 +38,21 @@ def making(folder: Path, key: str) -> Iterator[Path]:
         shutil.rmtree(made, ignore_errors=True)
 
 
+def replace(made: Path, folder: Path, key: str, names: Iterable[str], *, last: str) -> None:
+    """Move the files that were made into place, `last` at the end: where it lies, the others are whole and of one run.
+
+    names: all that may lie there. What was not made goes, and so does what an earlier change kept.
+    """
+    (folder / last).unlink(missing_ok=True)
+    names = list(names)
+    forget(folder, key, names)
+    for name in names:
+        if not (made / name).exists():
+            (folder / name).unlink(missing_ok=True)
+    for path in sorted(made.iterdir(), key=lambda path: (path.name == last, path.name)):
+        path.replace(folder / path.name)
+
+
 def give_up(made: Path, name: str) -> None:
     """Say in the folder that is being made that there is no new version of the file `name`: the old one goes."""
     (made / f"{name}{_GONE}").touch()

@@ -92,6 +92,25 @@ def from_sitk(image: sitk.Image) -> Volume:
     return Volume(sitk.GetArrayFromImage(image), grid)
 
 
+def part_around(volume: Volume, target: Grid) -> Volume:
+    """The part of a volume that lies around `target` (a view): all voxels that reach into it, and one more.
+
+    The part has no voxel where the two do not meet.
+    """
+    grid = volume.grid
+    ends = [(-1.0, float(length)) for length in target.shape[::-1]]
+    corners = np.array([[i, j, k, 1.0] for i in ends[0] for j in ends[1] for k in ends[2]]).T
+    there = np.linalg.solve(grid.matrix, target.matrix @ corners)[2::-1]  # z, y, x voxels of the volume
+    reach = 1 + np.ceil(max(target.spacing_mm) / np.array(grid.spacing_mm))
+    start = np.clip(np.floor(there.min(1)) - reach, 0, grid.shape).astype(int)
+    stop = np.clip(np.ceil(there.max(1)) + reach + 1, start, grid.shape).astype(int)
+    z, y, x = (slice(a, b) for a, b in zip(start.tolist(), stop.tolist(), strict=True))
+    ox, oy, oz = (grid.matrix @ [x.start, y.start, z.start, 1.0])[:3].tolist()
+    array = volume.array[z, y, x]
+    shape = (array.shape[0], array.shape[1], array.shape[2])
+    return Volume(array, Grid(shape, grid.spacing_mm, (ox, oy, oz), grid.direction))
+
+
 def match_mask(image: Grid, mask: Volume, path: Path | str) -> Volume:
     """The mask on the image's grid: as it is, with the image's header, or turned without loss.
 

@@ -68,14 +68,17 @@ def open_image(path: Path) -> Any:
     return image
 
 
-def check_whole(path: Path) -> None:
-    """nibabel stops at the last voxel: only at the end of the stream does gzip compare its checksum."""
+def check_end(image: Any, path: Path) -> None:
+    """nibabel stops at the last voxel: only at the end of the stream does gzip compare its checksum.
+
+    image: of `open_image`, its voxels read.
+    """
     if not is_gzip(path):
         return
+    stream = image.file_map["image"].fileobj
     try:
-        with gzip.open(path) as stream:
-            while stream.read(1 << 24):
-                pass
+        while stream.read(1 << 24):
+            pass
     except DAMAGE as error:
         raise defects.refusal("damaged", path, reason(error)) from None
 

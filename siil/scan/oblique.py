@@ -1,7 +1,8 @@
 """Oblique scans: from axes that do not run along the patient's onto the LPS box around them.
 
-Called by `siil.scan.preprocess`. The scan is first coarsened along its own axes (antialiased, never refined), then
-interpolated: the image by cubic splines, each label linearly in its own box with an arg max at the end.
+Called by `siil.scan.preprocess`, and for crops by `siil.inference.crops`. The scan is first coarsened along its own
+axes (antialiased, never refined), then interpolated: the image by cubic splines (crops: linearly), each label linearly
+in its own box with an arg max at the end.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from siil.scan.grid import Grid, Volume, to_sitk
+from siil.scan.grid import Grid, Volume, part_around, to_sitk
 from siil.scan.resample import AxisPlan, Matrices, SoftVote, apply, plan_axis, resample_image, span
 
 
@@ -42,6 +43,22 @@ def resample(
     moved = _interpolate(coarse, own, target, how=sitk.sitkBSpline3, outside=low)
     labels = None if mask is None else _labels(mask.array, matrices, own, target)
     return np.clip(np.rint(moved), low, high).astype(np.int16), labels, target
+
+
+def onto(image: Volume, target: Grid, *, low: int, high: int) -> np.ndarray:
+    """The part of an oblique scan that lies on `target`, an isotropic LPS grid: int16 HU, linear; `low` outside it.
+
+    Only the box of the scan around `target` is touched.
+    """
+    spacing = target.spacing_mm[0]
+    part = part_around(image, target)
+    if not part.array.size:
+        return np.full(target.shape, low, np.int16)
+    plans = [plan_axis(n, old, max(old, spacing)) for n, old in zip(part.grid.shape, part.grid.spacing_mm, strict=True)]
+    matrices = (plans[0].matrix, plans[1].matrix, plans[2].matrix)
+    coarse = resample_image(part.array, matrices, low=low, high=high)
+    moved = _interpolate(coarse, _coarsened(part.grid, plans, spacing), target, how=sitk.sitkLinear, outside=low)
+    return np.clip(np.rint(moved), low, high).astype(np.int16)
 
 
 def _labels(mask: np.ndarray, matrices: Matrices, own: Grid, target: Grid) -> np.ndarray:

@@ -17,7 +17,7 @@ from siil.run import files
 from siil.scan import defects, itk_files
 from siil.scan.grid import TO_LPS, Grid, Volume, from_sitk, match_mask, to_sitk
 from siil.scan.nifti import nib
-from siil.scan.nifti_header import DAMAGE, check_whole, grid_of, open_image, put_forms, reason
+from siil.scan.nifti_header import DAMAGE, check_end, grid_of, open_image, put_forms, reason
 
 __all__ = [
     "Grid",
@@ -45,12 +45,12 @@ def read_volume(path: Path, *, foreign: bool = False) -> Volume:
     """
     image = open_image(path)
     grid, notes = grid_of(image, path)
-    if foreign:
-        check_whole(path)
     try:
         array = np.asanyarray(image.dataobj).reshape(grid.shape[::-1]).T
     except DAMAGE as error:
         raise defects.refusal("damaged", path, reason(error)) from None
+    if foreign:
+        check_end(image, path)
     return Volume(array, grid, tuple(notes))
 
 
@@ -68,7 +68,6 @@ def read_image(path: Path) -> Volume:
     else:
         image = open_image(path)
         grid, notes = grid_of(image, path)
-        check_whole(path)
         blocks = _blocks(image, path, grid)
     array = _room(grid, np.int16, path)
     clipped = False
@@ -99,7 +98,6 @@ def read_mask(path: Path) -> Volume:
     """
     image = open_image(path)
     grid, notes = grid_of(image, path)
-    check_whole(path)
     array = _room(grid, np.uint8, path)
     for rows, block in _blocks(image, path, grid):
         if block.dtype.kind == "f":
@@ -179,3 +177,4 @@ def _blocks(image: Any, path: Path, grid: Grid) -> Iterator[tuple[slice, np.ndar
             yield rows, block.T
     except DAMAGE as error:
         raise defects.refusal("damaged", path, reason(error)) from None
+    check_end(image, path)

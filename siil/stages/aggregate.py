@@ -1,4 +1,4 @@
-"""`siil aggregate`: the rows of all scored scans of an experiment, pooled (step 9 of the pipeline).
+"""`siil aggregate`: the rows of all scored scans of an experiment, pooled (step 10 of the pipeline).
 
 Reads exactly the runs and folds of the configuration and the cases of each fold's testing.txt, so that files of an
 earlier configuration are never mixed in. A run is a model and the number of its repeat (siil.config.runs); repeats are

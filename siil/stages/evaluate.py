@@ -1,8 +1,9 @@
-"""`siil evaluate`: the predicted cases of a list against their truth, in one process (step 8 of the pipeline).
+"""`siil evaluate`: the predicted cases of a list against their truth, in one process (step 9 of the pipeline).
 
 Compares on the working grid the decoded labels (`work`) and the network's own (`raw`), and on the input's grid the
-decoded labels (`input`) beside the `ceiling`: what a perfect working-grid map reaches there when it is put back in the
-same soft way. All metrics come from siil.metrics.case; conventions in docs/decisions/0004-metric-conventions.md.
+decoded labels (`input`; where there was a second look also the first alone, `first`) beside the `ceiling`: what a
+perfect working-grid map reaches there when it is put back in the same soft way. All metrics come from
+siil.metrics.case; conventions in docs/decisions/0004-metric-conventions.md.
 """
 
 from __future__ import annotations
@@ -52,8 +53,9 @@ def evaluate(
     """Score predicted cases: Dice, surface distances, identification, on both grids. Research use only.
 
     Rows of scope `vertebra` hold a vertebra of the truth or of the prediction, rows of scope `scan` the whole case. The
-    column `space` says what was compared: work, raw, input, ceiling. A case that is up to date is not scored again. For
-    folders of label maps made by other tools: `siil evaluate --pred DIR --gt DIR --codes NAME` (`siil score --help`).
+    column `space` says what was compared: work, raw, input, first, ceiling. A case that is up to date is not scored
+    again. For folders of label maps made by other tools: `siil evaluate --pred DIR --gt DIR --codes NAME` (`siil score
+    --help`).
     """
     known = {case.case: case for case in read_cases(cases)}
     if missing := [name for name in read_list(tested) if name not in known]:
@@ -76,11 +78,15 @@ class _Files:
 
 def _piece(case: Case, config: Config, data: Path, prediction: Path, output: Path) -> Piece:
     names = ["work", "raw", *(["seg"] if config.evaluate.input_grid else [])]
+    predicted = {name: prediction / f"{case.case}_{name}.nii.gz" for name in names}
+    first = prediction / f"{case.case}_first.nii.gz"
+    if config.evaluate.input_grid and first.exists():  # test had a second look
+        predicted["first"] = first
     of_case = _Files(
         truth=data / "msk" / f"{case.case}.nii.gz",
         released=Path(case.mask),
         geometry=data / "geometry" / f"{case.case}.json",
-        predicted={name: prediction / f"{case.case}_{name}.nii.gz" for name in names},
+        predicted=predicted,
         facts=prediction / f"{case.case}_scan.json",
         scores=output / f"{case.case}.tsv",
     )
@@ -127,6 +133,8 @@ def _pairs(truth: Path, native: Volume, predicted: dict[str, Path], geometry: Ge
         yield name, working, _on(working, predicted[name])
     if "seg" in predicted:
         yield "input", native, _on(native, predicted["seg"])
+        if "first" in predicted:
+            yield "first", native, _on(native, predicted["first"])
         yield "ceiling", native, undo_soft(_crisp(working), geometry)
 
 

@@ -23,12 +23,14 @@ log = logging.getLogger(__name__)
 
 
 def train(config: Config, device: str) -> None:
-    """From the user's folder to weights: fetch, index, preprocess, pap, split, train."""
+    """From the user's folder to weights: fetch, index, preprocess, pap, split, train, and refine where it is on."""
     data = prepare(config)
     for fold in config.folds:
         output = _fold_folder(config, "train", fold)
         _stage(config, "train", data=data, lists=data / "folds" / str(fold), output=output, device=device)
         log.info("trained: %s", output / "weights.safetensors")
+        if config.refine.enabled:
+            _refine(config, data, output / "weights.safetensors", fold=fold, device=device)
 
 
 def test(config: Config, device: str) -> None:
@@ -76,15 +78,24 @@ def run(steps: Callable[[Config, str], None], asked: Callable[[], tuple[Config, 
         sys.exit(2)
 
 
+def _refine(config: Config, data: Path, weights: Path, *, fold: int, device: str) -> None:
+    output = _fold_folder(config, "refine", fold)
+    first = Path(config.refine.first) if config.refine.first else weights
+    paths = {"cases": data / "cases.tsv", "data": data, "lists": data / "folds" / str(fold)}
+    _stage(config, "refine", **paths, first=first, output=output, device=device)
+    log.info("refined: %s", output / "second_look.safetensors")
+
+
 def _test_fold(config: Config, data: Path, *, fold: int, device: str) -> None:
     tested = data / "folds" / str(fold) / "testing.txt"
     found, scores = (_fold_folder(config, verb, fold) for verb in ("test", "evaluate"))
     weights = _fold_folder(config, "train", fold) / "weights.safetensors"
     manifests = [folder.with_suffix(".sha256") for folder in (found, scores)]
-    common = {"data": data, "tested": tested}
-    _stage(config, "test", **common, weights=weights, output=found, manifest=manifests[0], device=device)
-    cases = data / "cases.tsv"
-    _stage(config, "evaluate", **common, cases=cases, prediction=found, output=scores, manifest=manifests[1])
+    common = {"data": data, "tested": tested, "cases": data / "cases.tsv"}
+    again = _fold_folder(config, "refine", fold) / "second_look.safetensors" if config.refine.enabled else None
+    looks = {"weights": weights, "second_look": again}
+    _stage(config, "test", **common, **looks, output=found, manifest=manifests[0], device=device)
+    _stage(config, "evaluate", **common, prediction=found, output=scores, manifest=manifests[1])
 
 
 def _results(config: Config) -> Path:

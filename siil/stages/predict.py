@@ -22,7 +22,9 @@ from siil.run import provenance, swap
 if TYPE_CHECKING:
     from siil.inference.answer import Answer
     from siil.inference.scans import Scan
+    from siil.inference.second_look import Again
     from siil.model.network import Network
+    from siil.model.second_look import SecondLook, SecondLookWeights
     from siil.model.weights import Weights
     from siil.run.progress import Told
     from siil.scan.grid import Volume
@@ -34,14 +36,29 @@ ALSO = ("slicer",)
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What is the same for all scans of a run. weights: their file. also: of ALSO."""
+    """What is the same for all scans of a run. weights: their file. again: the second look, and its file. also: of
+    ALSO."""
 
     network: Network
     about: Weights
     config: Config
     weights: Path
+    again: tuple[SecondLook, SecondLookWeights, Path] | None
     device: str
     also: list[str]
+
+    @property
+    def precision(self) -> str:
+        """As the device can."""
+        from siil.inference.device import usable_precision
+
+        return usable_precision(self.config.inference.precision, self.device)
+
+    def again_at(self, source: Volume) -> Again | None:
+        """The second look at a scan."""
+        from siil.inference.second_look import Again
+
+        return self.again and Again(*self.again[:2], source, self.device, self.precision)
 
 
 def predict(
@@ -50,6 +67,8 @@ def predict(
     scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, NRRD, MHA, folder, DICOM series, zip")],
     output: Annotated[Path, typer.Option(help="folder for the results; several scans get a folder each")],
     weights: Annotated[Path | None, typer.Option(help="file, or name (patients, phantom); else $SIIL_WEIGHTS")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="the first look alone: masks of about 3 mm, less time")] = False,
+    second_look: Annotated[Path | None, typer.Option(help="its weights; else those of the package")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     also: Annotated[list[str], typer.Option(help="slicer: _centroids.mrk.json and _seg.seg.nrrd for 3D Slicer")] = [],  # noqa: B006
     as_json: Annotated[
@@ -58,8 +77,9 @@ def predict(
 ) -> None:
     """Label and segment the vertebrae in CT scans. Research use only, not a medical device.
 
-    SCAN is a NIfTI, NRRD, MHA or MHD file, a folder of them, or a DICOM series as folder or zip. Per scan, in its own
-    geometry:
+    SCAN is a NIfTI, NRRD, MHA or MHD file, a folder of them, or a DICOM series as folder or zip. A first look at about
+    3 mm finds the vertebrae and their names; a second, in a crop of each, makes masks as sharp as the scan, down to
+    1 mm. --fast, or --set inference.refine=false, leaves it out. Per scan, in its own geometry:
     _seg.nii.gz (VerSe codes), _ctd.json (centres of the bodies), _vertebrae.tsv, _scan.json, _preview.png,
     _viewer.html (opens offline), for DICOM also _seg.dcm, and run.json. The input is never changed.
     Ends with a line per scan on standard output: which vertebrae, how many, how sure; several scans with a table too.
@@ -72,7 +92,12 @@ def predict(
     try:
         if unknown := set(also) - set(ALSO):
             raise ConfigError(f"--also: expected {', '.join(ALSO)}, got {', '.join(sorted(unknown))}")
-        answers, error = _all(config, scans, output, _weights(weights), device, also, quiet=as_json)
+        if fast and second_look:
+            raise ConfigError("expected one of --fast and --second-look, got both")
+        if fast:
+            config = config.model_copy(update={"inference": config.inference.model_copy(update={"refine": False})})
+        both = _weights(weights), second_look
+        answers, error = _all(config, scans, output, both, device, also, quiet=as_json)
     except SiilError as refused:
         if as_json and processes.launched().first:
             typer.echo(document([], error=message(refused) or ""))
@@ -86,13 +111,20 @@ def predict(
 
 
 def _all(
-    config: Config, scans: list[Path], output: Path, weights: Path, device: str, also: list[str], *, quiet: bool
+    config: Config,
+    scans: list[Path],
+    output: Path,
+    weights: tuple[Path, Path | None],
+    device: str,
+    also: list[str],
+    *,
+    quiet: bool,
 ) -> tuple[list[Answer], Exception | None]:
     """The answer of every scan of all processes, in order, and the error to end with. quiet: no line per scan."""
     from siil.inference.answer import not_done
     from siil.inference.device import pick_device
     from siil.inference.scans import find_scans
-    from siil.model.weights import load_network
+    from siil.model.weights import SHIPPED_SECOND_LOOK, load_network, load_second_look
     from siil.run import processes
     from siil.run.progress import bar
 
@@ -102,8 +134,13 @@ def _all(
         from siil.training.device import make_fabric
 
         make_fabric(place, precision="32-true")  # each process on its own GPU
-    network, about = load_network(weights)
-    setup = Setup(network.to(place), about, config, weights, place, also)
+    network, about = load_network(weights[0])
+    again = None
+    if config.inference.refine:
+        path = weights[1] or SHIPPED_SECOND_LOOK
+        second, described = load_second_look(path)
+        again = second.to(place), described, path
+    setup = Setup(network.to(place), about, config, weights[0], again, place, also)
     log.info("%s", provenance.RESEARCH_USE)
     made: list[tuple[int, Answer]] = []
     failure: Exception | None = None
@@ -139,22 +176,24 @@ def _weights(given: Path | None) -> Path:
 
 def _predict_one(scan: Scan, folder: Path, setup: Setup, told: Told) -> Answer:
     from siil.inference.answer import answer_of, called
-    from siil.inference.device import usable_precision
+    from siil.inference.results import result_names
 
     there = folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     _spare_input(scan, folder)
     try:
         with swap.making(folder, scan.name) as made:
-            settings, device = setup.config.inference, setup.device
-            inputs = [setup.weights] if scan.dicom else [setup.weights, scan.path]
-            used = {"inference": settings.model_dump()}
+            inputs = [setup.weights, *(setup.again[2:] if setup.again else ()), *(() if scan.dicom else (scan.path,))]
+            used = {"inference": setup.config.inference.model_dump()}
             with provenance.record(made / "run.json", stage="predict", config=used, inputs=inputs) as entry:
-                entry["device"], entry["precision"] = device, usable_precision(settings.precision, device)
+                entry["device"], entry["precision"] = setup.device, setup.precision
                 entry["weights"] = {"model": setup.about.model.name, "code": setup.about.code}
+                if setup.again:
+                    _, about, path = setup.again
+                    entry["second_look"] = {"weights": path.name, "spacing_mm": about.spacing_mm, "code": about.code}
                 entry["scan"] = scan.name
                 facts = _make(scan, made, folder, setup, entry, told)
-            _move(made, folder, scan)
+            swap.replace(made, folder, scan.name, result_names(scan.name), last="run.json")
     finally:
         if not there and not any(folder.iterdir()):
             folder.rmdir()
@@ -163,10 +202,10 @@ def _predict_one(scan: Scan, folder: Path, setup: Setup, told: Told) -> Answer:
 
 def _make(scan: Scan, made: Path, folder: Path, setup: Setup, entry: dict[str, Any], told: Told) -> dict[str, Any]:
     """Everything between the scan and its files, which are made in `made` for `folder`: the facts of the scan."""
-    from siil.inference import slicer
-    from siil.inference.outputs import scan_facts, write_answer
+    from siil.inference.outputs import scan_facts
     from siil.inference.predict_case import predict_case
-    from siil.report.pictures import Views, write_pictures
+    from siil.report.pictures import Views
+    from siil.report.scan_files import write_scan
     from siil.run.progress import Laps
     from siil.scan.preprocess import check_size, preprocess
     from siil.scan.reading import read_grid, read_scan
@@ -191,52 +230,19 @@ def _make(scan: Scan, made: Path, folder: Path, setup: Setup, entry: dict[str, A
         weights=setup.about,
         inference=setup.config.inference,
         device=setup.device,
+        again=setup.again_at(source),
         laps=laps,
         told=told,
     )
     facts = scan_facts(found, name=scan.name)
-    write_answer(found.seg, found.findings, facts, made, name=scan.name)
-    views = Views(source, found.seg, ready.image, found.work.array, found.centreline)
-    write_pictures(made, facts, found.findings, views, folder=folder)
-    if scan.dicom:
-        _write_dicom(scan, made / f"{scan.name}_seg.dcm", found.seg)
-    if "slicer" in setup.also:
-        slicer.write_slicer(found.seg, found.findings, made, name=scan.name)
+    views = Views(source, found.seg, found.centreline, ready.image.grid)
+    write_scan(made, facts, found, views, settings=settings, folder=folder, slicer="slicer" in setup.also,
+               series=scan.path if scan.dicom else None)  # fmt: skip
     laps.end("write")
     entry["parts_seconds"] = laps.seconds
     return facts
 
 
-def _write_dicom(scan: Scan, path: Path, seg: Volume) -> None:
-    """The DICOM-SEG; a series that lacks what it must refer to, or that highdicom refuses, goes without one."""
-    from siil.inference.dicom_seg import write_dicom_seg
-    from siil.scan.dicom import series_files
-
-    with series_files(scan.path) as sources:
-        try:
-            write_dicom_seg(path, seg, sources)
-        except InputError as error:
-            log.warning("%s: no DICOM-SEG: %s", scan.name, error)
-        except (ValueError, TypeError, AttributeError, KeyError) as error:  # its text may quote the patient
-            log.warning("%s: no DICOM-SEG: a tag of the series cannot be used (%s)", scan.name, type(error).__name__)
-
-
 def _spare_input(scan: Scan, folder: Path) -> None:
     if not scan.dicom and scan.path.resolve().parent == folder.resolve() and scan.path.name.endswith("_seg.nii.gz"):
         raise InputError(f"{scan.path}: is named like a result and lies in --output; choose another folder")
-
-
-def _move(made: Path, folder: Path, scan: Scan) -> None:
-    """Move the finished files into place, the run record last: where it lies, the others are whole and of one run."""
-    from siil.inference.results import result_names
-
-    run, names = made / "run.json", result_names(scan.name)
-    (folder / run.name).unlink(missing_ok=True)
-    swap.forget(folder, scan.name, names)  # what a relabelling of earlier results kept
-    for name in names:
-        if not (made / name).exists():  # a file that not every run writes
-            (folder / name).unlink(missing_ok=True)
-    for path in sorted(made.iterdir()):
-        if path != run:
-            path.replace(folder / path.name)
-    run.replace(folder / run.name)

@@ -1,4 +1,4 @@
-"""`siil tables`: the tables of an experiment as CSV, Markdown and LaTeX (step 10 of the pipeline)."""
+"""`siil tables`: the tables of an experiment as CSV, Markdown and LaTeX (step 11 of the pipeline)."""
 
 from __future__ import annotations
 

@@ -76,20 +76,7 @@ class Batches:
 
     def stream(self, start: int, stop: int, *, ahead: int = 2) -> Iterator[tuple[int, Batch]]:
         """(step, batch) of the steps from `start` to `stop`, made by a thread up to `ahead` steps early (0: none)."""
-        if ahead == 0:
-            yield from ((step, self.draw(step)) for step in range(start, stop))
-            return
-        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="patches")
-        waiting: deque[tuple[int, Future[Batch]]] = deque()
-        try:
-            for step in range(start, stop):
-                while len(waiting) <= ahead and step + len(waiting) < stop:
-                    coming = step + len(waiting)
-                    waiting.append((coming, pool.submit(self.draw, coming)))
-                due, future = waiting.popleft()
-                yield due, future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        return stream(self.draw, start, stop, ahead=ahead)
 
     def _sample(self, step: int, number: int) -> tuple[np.ndarray, np.ndarray, str]:
         seed, name = self.settings.seed, self._name(step, number)
@@ -125,6 +112,24 @@ class Batches:
             return str(random.choice([name for name in self.names if self.sources[name] == source]))
         turn, place = divmod(step * self.settings.batch_size + number, count)
         return self.names[generator(seed, Stream.ORDER, turn).permutation(count)[place]]
+
+
+def stream(draw: Callable[[int], Batch], start: int, stop: int, *, ahead: int) -> Iterator[tuple[int, Batch]]:
+    """(step, draw(step)) of the steps from `start` to `stop`, made by a thread up to `ahead` steps early (0: none)."""
+    if ahead == 0:
+        yield from ((step, draw(step)) for step in range(start, stop))
+        return
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="patches")
+    waiting: deque[tuple[int, Future[Batch]]] = deque()
+    try:
+        for step in range(start, stop):
+            while len(waiting) <= ahead and step + len(waiting) < stop:
+                coming = step + len(waiting)
+                waiting.append((coming, pool.submit(draw, coming)))
+            due, future = waiting.popleft()
+            yield due, future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def cut(

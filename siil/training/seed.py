@@ -22,6 +22,7 @@ class Stream(IntEnum):
     APPEARANCE = 5
     SHORTEN = 6
     SOURCE = 7
+    PERTURB = 8
 
 
 def generator(seed: int, stream: Stream, *counters: int) -> np.random.Generator:

@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import labels
+from benchmarks import labels, reader
 from benchmarks.subjects import of_dataset, of_folder, of_seeds
 from siil import config
 from siil.errors import DatasetError
 from siil.model.weights import load_network
 from siil.scan import volume
 from siil.scan.grid import Grid, Volume
+from tests.inference.test_second_look import Always
+from tests.stages.test_predict_twice import ABOUT, second
 from tests.stages.test_test import spine, weights
 from tests.training.test_validation import Reader
 
@@ -28,9 +30,9 @@ PREPROCESS = CONFIG.dataset.preprocess
 def calls(monkeypatch) -> list[str]:
     """The network reads a vertebra's label off its brightness; the list grows with every scan that it reads."""
     made: list[str] = []
-    monkeypatch.setattr(labels, "load_network", lambda path: (Reader(), load_network(path)[1]))
-    true = labels.predict_case
-    monkeypatch.setattr(labels, "predict_case", lambda *a, **b: made.append("x") or true(*a, **b))
+    monkeypatch.setattr(reader, "load_network", lambda path: (Reader(), load_network(path)[1]))
+    true = reader.predict_case
+    monkeypatch.setattr(reader, "predict_case", lambda *a, **b: made.append("x") or true(*a, **b))
     return made
 
 
@@ -47,6 +49,9 @@ def real(tmp_path: Path) -> Path:
 
 
 def measure(monkeypatch, *words: str) -> None:
+    """Without a second look, but where one is named."""
+    if "--second-look" not in words:
+        words = (*words, "--set", "inference.refine=false")
     monkeypatch.setattr(sys, "argv", ["labels", "--experiment", "pretrain", "--device", "cpu", *words])
     labels.main()
 
@@ -67,6 +72,19 @@ def test_a_scan_is_measured_once_and_its_row_holds_both_grids(monkeypatch, tmp_p
     assert calls == ["x"]
     measure(monkeypatch, "--output", str(out))  # the table alone
     assert "| real, one | 1 |" in capsys.readouterr().out
+
+
+def test_both_looks_are_scored_where_a_second_is_taken(monkeypatch, tmp_path, weights, calls, second, capsys):
+    fine = [array.repeat(2, 0).repeat(2, 1).repeat(2, 2) for array in spine()]
+    for name, array in zip(("ct", "msk"), fine, strict=True):
+        volume.write_volume(tmp_path / f"real/one/{name}.nii.gz", Volume(array, Grid(array.shape, (1.5, 1.5, 1.5))))
+    monkeypatch.setattr(reader, "load_second_look", lambda path: (Always(9.0, 0.0, 0.0), ABOUT))  # finds nothing
+    words = ("--weights", str(weights), "--real", str(tmp_path / "real"), "--second-look", str(second))
+    measure(monkeypatch, *words, "--output", str(tmp_path / "out"))
+    row = pd.read_csv(tmp_path / "out/scans.tsv", sep="\t").iloc[0]
+    assert row["first_dice"] == pytest.approx(row["input_dice"], abs=0.01)
+    assert row["first_dice"] > 0.9
+    assert f"| {row['first_dice']:.3f} |" in capsys.readouterr().out
 
 
 def test_other_settings_of_the_decoding_need_no_network_but_another_folder(monkeypatch, tmp_path, weights, real, calls):

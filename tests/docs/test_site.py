@@ -1,4 +1,4 @@
-"""What `make docs` does not check by itself: versions of both lock files, and that no room lacks its page of the API."""
+"""What `make docs` does not check itself: versions of both lock files, and that no room lacks its page of the API."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ def line(points: list[tuple[float, float, float]]) -> Centreline:
 
 def test_a_vertical_line_gives_the_plane_through_it() -> None:
     sites = sagittal_sites(line([(30, 12, 7), (0, 12, 7)]), front_mm=6, back_mm=3)
-    assert sites.shape == (20, 6, 3)
-    assert sites[0, 0] == pytest.approx([0.75, 6, 7])  # the lowest row, the front
-    assert sites[-1, -1] == pytest.approx([29.25, 12 - 6 + 5 * STEP_MM, 7])
+    assert sites.shape == (30, 9, 3)
+    assert sites[0, 0] == pytest.approx([0.5, 6, 7])  # the lowest row, the front
+    assert sites[-1, -1] == pytest.approx([29.5, 12 - 6 + 8 * STEP_MM, 7])
 
 
 def test_a_line_that_leans_to_the_side_is_followed_and_one_that_leans_forward_is_cut_across() -> None:

@@ -42,8 +42,9 @@ def scan(path: Path, offset: int = 0) -> Path:
 
 
 def run(scans: list[Path], output: Path, chosen: Path | None, **options: object) -> None:
+    """The first look alone; tests/stages/test_predict_twice.py is about the second."""
     settings = config.partial(config.sections(CONFIG, stage.SECTIONS))
-    stage.predict(config=settings, scans=scans, output=output, weights=chosen, device="cpu", **options)
+    stage.predict(config=settings, scans=scans, output=output, weights=chosen, device="cpu", fast=True, **options)
 
 
 def names_in(folder: Path) -> set[str]:

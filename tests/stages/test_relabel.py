@@ -41,7 +41,13 @@ def predicted(tmp_path_factory, weights) -> Path:
         one, two = scan(folder / "in/NA.nii.gz"), series(folder / "in/case")
         for path, name, also in ((one, "nifti", ["slicer"]), (two, "dicom", [])):
             predict.predict(
-                config=settings, scans=[path], output=folder / name, weights=weights, device="cpu", also=also
+                config=settings,
+                scans=[path],
+                output=folder / name,
+                weights=weights,
+                fast=True,
+                device="cpu",
+                also=also,
             )
     shutil.rmtree(folder / "in")  # neither scan nor series is needed any more
     return folder
@@ -288,5 +294,5 @@ def test_predict_again_forgets_what_was_settled(bare, weights, tmp_path):
     run(bare, first="T11")
     settings = config.partial(config.sections(CONFIG, predict.SECTIONS))
     path = scan(tmp_path / "NA.nii.gz")
-    predict.predict(config=settings, scans=[path], output=bare, weights=weights, device="cpu")
+    predict.predict(config=settings, scans=[path], output=bare, weights=weights, fast=True, device="cpu")
     assert names_in(bare) == {*(f"NA_{kind}" for kind in KINDS), "run.json"}

@@ -50,9 +50,18 @@ def outputs(stage: dict) -> list[str]:
 
 def test_there_is_a_stage_per_step_which_calls_its_target():
     stages = written()["stages"]
-    assert list(stages) == [verb for verb in VERBS if verb != "adapt"]
+    assert list(stages) == [verb for verb in VERBS if verb not in ("refine", "adapt")]  # the demo has neither
     for name, stage in stages.items():
         assert stage["cmd"] == f"snakemake --cores all all_{name}"
+
+
+def test_an_experiment_with_a_second_look_has_a_stage_for_it(monkeypatch):
+    monkeypatch.setattr(layers, "default_experiment", lambda: "pretrain")
+    stages = load("dvc_stages").pipeline()["stages"]
+    assert list(stages) == list(VERBS)
+    assert outputs(stages["refine"]) == ["results/pretrain/refine"]
+    assert "results/pretrain/refine" in stages["test"]["deps"]
+    assert "results/pretrain/train" in stages["refine"]["deps"]
 
 
 def test_no_two_stages_share_an_output_and_every_output_persists():

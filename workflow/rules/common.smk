@@ -186,6 +186,18 @@ def once_split(*patterns):
     return paths
 
 
+def refined(run):
+    """Has this run a second look?"""
+    return resolved(run).refine.enabled
+
+
+def second_look_of(wildcards):
+    """Input function: the second look that a test takes, where its run has one."""
+    if not refined(wildcards.model):
+        return []
+    return f"results/{wildcards.experiment}/refine/{wildcards.model}/fold{wildcards.fold}/second_look.safetensors"
+
+
 def withdraw():
     """Delete each list of files that is not true any more, so that its job runs again and mends what is missing."""
     lists = [

@@ -10,6 +10,7 @@ rule test:
             f"{DATA}/folds/{{fold}}/testing.sha256",
         ),
         weights="results/{experiment}/train/{model}/fold{fold}/weights.safetensors",
+        again=second_look_of,
     output:
         manifest="results/{experiment}/test/{model}/fold{fold}.sha256",
     log:
@@ -31,9 +32,17 @@ rule test:
         data=lambda wildcards: DATA,
         tested=lambda wildcards, input: input.lists[0],
         folder=lambda wildcards, output: output.manifest.removesuffix(".sha256"),
+        again=lambda wildcards, input: (
+            f"--second-look {input.again} --cases {DATA}/cases.tsv"
+            if input.again
+            else ""
+        ),
+        rows=lambda wildcards: (
+            rows_of_tested(wildcards) if refined(wildcards.model) else ""
+        ),
     shell:
         "python -m siil test --data {params.data:q} --tested {params.tested:q} --weights {input.weights:q}"
-        " --output {params.folder:q} --manifest {output.manifest:q} --processes {threads}"
+        " {params.again} --output {params.folder:q} --manifest {output.manifest:q} --processes {threads}"
         " --config {params.config:q} --log {log:q}"
 
 

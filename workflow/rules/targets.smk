@@ -10,6 +10,7 @@ localrules:
     all_pap,
     all_split,
     all_train,
+    all_refine,
     all_adapt,
     all_test,
     all_evaluate,
@@ -59,6 +60,15 @@ rule all_train:
         expand(
             f"{RESULTS}/train/{{model}}/fold{{fold}}/weights.safetensors",
             model=RUNS,
+            fold=CONFIG.folds,
+        ),
+
+
+rule all_refine:
+    input:
+        expand(
+            f"{RESULTS}/refine/{{model}}/fold{{fold}}/second_look.safetensors",
+            model=[run for run in RUNS if refined(run)],
             fold=CONFIG.folds,
         ),
 

@@ -39,6 +39,45 @@ rule train:
         " --config {params.config:q} --log {log:q}"
 
 
+# The second look at what that first one saw, in the scans' own resolution; it goes on from a last.ckpt of its own.
+rule refine:
+    input:
+        lists=once_split(
+            f"{DATA}/folds/{{fold}}/training.txt",
+            f"{DATA}/folds/{{fold}}/validation.txt",
+            f"{DATA}/folds/{{fold}}/training.sha256",
+            f"{DATA}/folds/{{fold}}/validation.sha256",
+        ),
+        first=lambda wildcards: resolved(wildcards.model).refine.first
+        or f"results/{wildcards.experiment}/train/{wildcards.model}/fold{wildcards.fold}/weights.safetensors",
+    output:
+        weights="results/{experiment}/refine/{model}/fold{fold}/second_look.safetensors",
+        history="results/{experiment}/refine/{model}/fold{fold}/history.tsv",
+        run="results/{experiment}/refine/{model}/fold{fold}/run.json",
+    log:
+        "logs/{experiment}/refine/{model}/fold{fold}.log",
+    benchmark:
+        "logs/{experiment}/refine/{model}/fold{fold}.tsv"
+    conda:
+        f"../envs/train{TORCH}.yaml"
+    threads: TRAIN_THREADS
+    resources:
+        gpu=1,
+        launcher="python",
+        mem_mb=growing(16000),
+        runtime=growing(1440),
+    params:
+        config=lambda wildcards: settings("refine", wildcards.model),
+        code=code_digest("refine"),
+        data=DATA,
+        lists=lambda wildcards: f"{DATA}/folds/{wildcards.fold}",
+        folder=lambda wildcards, output: above(output.weights),
+    shell:
+        "{resources.launcher} -m siil refine --cases {params.data:q}/cases.tsv --data {params.data:q}"
+        " --lists {params.lists:q} --first {input.first:q} --output {params.folder:q}"
+        " --config {params.config:q} --log {log:q}"
+
+
 # Weights that learn from scans without labels, where the configuration names such (experiment adapt). Everything lies in
 # its folder, which is not an output: a killed job goes on with the scan, or the training, where it was.
 rule adapt:

@@ -62,4 +62,7 @@ class Inference(Section):
     min_volume_mm3: float = Field(
         ge=0, description="smaller vertebrae are dropped, and pieces of a cut one that are smaller than half of it, mm3"
     )
+    refine: bool = Field(
+        description="a second look at each vertebra, where one was trained; false: the masks are the first look's"
+    )
     decode: Decode

@@ -140,9 +140,7 @@ def test_preparing_was_a_job_a_batch_a_fold_was_scored_by_one_job_and_the_report
     assert not any(word in comment for comment in comments for word in ("rule_tables", "rule_figures", "rule_evaluate"))
 
 
-def test_a_training_the_scores_of_a_fold_and_the_report_were_one_submission_each_and_no_scan_was_one(
-    records, submitted
-):
+def test_training_scores_and_report_were_one_submission_each_and_no_scan_was_one(records, submitted):
     """Batches hold one scan here, so that a job per scan anywhere else would be one more. Those that are ready together
     are one array; how many are, is a matter of timing."""
     steps = [re.match("rule_([a-z]+)", jobs[0]["Comment"])[1] for jobs in submissions(records)]

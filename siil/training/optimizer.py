@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from siil.config.schema.training import Train
+
+BETA1: Final = 0.9
+"""Share of the running mean of gradients kept at a step."""
 
 
 def make_optimizer(network: nn.Module, settings: Train) -> torch.optim.Optimizer:
@@ -19,6 +22,7 @@ def make_optimizer(network: nn.Module, settings: Train) -> torch.optim.Optimizer
         network.parameters(),
         lr=settings.learning_rate,
         weight_decay=settings.weight_decay,
+        betas=(BETA1, settings.beta2),
         fused=settings.precision != "16-mixed",
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from siil.config.schema.training import Train
-
-BETA1: Final = 0.9
-"""Share of the running mean of gradients kept at a step."""
 
 
 def make_optimizer(network: nn.Module, settings: Train) -> torch.optim.Optimizer:
@@ -22,7 +19,6 @@ def make_optimizer(network: nn.Module, settings: Train) -> torch.optim.Optimizer
         network.parameters(),
         lr=settings.learning_rate,
         weight_decay=settings.weight_decay,
-        betas=(BETA1, settings.beta2),
         fused=settings.precision != "16-mixed",
     )
 

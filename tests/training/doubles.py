@@ -31,7 +31,6 @@ def make_settings(**changes: Any) -> Train:
         "teacher_epochs": 1.5,
         "learning_rate": 0.01,
         "weight_decay": 0.01,
-        "beta2": 0.999,
         "schedule": "cosine",
         "decay": 0.95,
         "decay_every_epochs": 20,

@@ -49,9 +49,6 @@ class Train(Section):
     teacher_epochs: float = Field(ge=0, description="phase 2 ends here: L comes from the ground truth until then")
     learning_rate: float = Field(gt=0, description="of AdamW")
     weight_decay: float = Field(ge=0, description="of AdamW")
-    beta2: float = Field(
-        ge=0, lt=1, description="of AdamW: share of the running mean of squared gradients kept at a step"
-    )
     schedule: Literal["step", "cosine"] = Field(description="step: the paper's; cosine: for short budgets")
     decay: float = Field(gt=0, le=1, description="schedule step: factor")
     decay_every_epochs: float = Field(gt=0, description="schedule step: epochs between two factors")

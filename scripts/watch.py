@@ -21,6 +21,8 @@ FIELD = re.compile(r"^    (log|jobid|wildcards): (.*)")
 FINISHED = re.compile(r"^Finished jobid: (\d+)")
 TROUBLE = re.compile(r"^(\w*Exception|\w*Error|Error in rule|Exiting because)\b")
 IDLE = re.compile(r"^(Nothing to be done|Building DAG)")
+WORDS = {"source": "{source}", "model": "{model}", "fold": "fold {fold}", "batch": "batch {batch} of {batches}"}
+"""Wildcards that a person is told, and how; the board's title says the rest."""
 
 
 class Board:
@@ -62,7 +64,8 @@ class Board:
 
 
 def _describe(job: dict[str, str]) -> str:
-    words = [part.partition("=")[2] for part in job.get("wildcards", "").split(", ") if "experiment" not in part]
+    values = dict(part.split("=", 1) for part in job.get("wildcards", "").split(", ") if "=" in part)
+    words = [says.format(**values) for name, says in WORDS.items() if name in values]
     return " ".join([job["rule"], *words, _last_line(job.get("log", ""))])
 
 

@@ -9,9 +9,10 @@ altogether: it is not computed and has exactly no effect.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Integer
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
@@ -20,7 +21,7 @@ from siil.config.schema.model import Loss
 from siil.losses.contrastive import contrast
 from siil.losses.localisation import localisation
 from siil.losses.presence import presence
-from siil.losses.segmentation import binary, classes_sigmoid, classes_softmax, instances
+from siil.losses.segmentation import binary, classes_sigmoid, classes_softmax, instances, precise
 from siil.model.mill import pooled_labels, told_classes
 from siil.model.output import Core, Output
 
@@ -50,10 +51,11 @@ def total_loss(output: Output, labels: Integer[Tensor, "B Z Y X"], *, loss: Loss
 
 
 def _answer_terms(output: Output, labels: Integer[Tensor, "B Z Y X"], activation: str) -> Terms:
-    classes = {"softmax": classes_softmax, "sigmoid": classes_sigmoid}[activation]
+    classes = {"softmax": classes_softmax, "sigmoid": _anew(classes_sigmoid)}[activation]
+    samples = zip(output.vertebrae.split(1), labels.split(1), strict=True)
     return {
-        "spine": lambda: binary(_precise(output.spine[:, 0]), labels > 0, labels != UNLABELLED),
-        "vertebrae": lambda: _one_by_one(classes, output.vertebrae, labels),
+        "spine": lambda: binary(precise(output.spine[:, 0]), labels > 0, labels != UNLABELLED),
+        "vertebrae": lambda: torch.cat([classes(*one) for one in samples]),
     }
 
 
@@ -78,22 +80,14 @@ def _core_terms(core: Core, labels: Integer[Tensor, "B Z Y X"], loss: Loss) -> T
     return terms
 
 
-def _one_by_one(
-    term: Callable[[Tensor, Tensor], Tensor], logits: Float[Tensor, "B K Z Y X"], labels: Integer[Tensor, "B Z Y X"]
-) -> Float[Tensor, " B"]:
-    """A term sample by sample, computed anew for the gradient: K channels of a batch in float32, several times over,
-    would be a sixth of a step's memory."""
+def _anew(term: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    """A term computed anew for the gradient: K channels in float32, several times over, would be a sixth of a step's
+    memory."""
 
     def of_one(logits: Tensor, labels: Tensor) -> Tensor:
-        return term(_precise(logits), labels)
+        return term(precise(logits), labels)
 
-    samples = zip(logits.split(1), labels.split(1), strict=True)
-    return torch.cat([checkpoint(of_one, *pair, use_reentrant=False, preserve_rng_state=False) for pair in samples])
-
-
-def _precise(logits: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """float32 at least."""
-    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
+    return partial(checkpoint, of_one, use_reentrant=False, preserve_rng_state=False)
 
 
 def _zero(output: Output) -> Tensor:

@@ -5,6 +5,7 @@ With several processes (siil.run.processes) gradients are exchanged by DDP: NCCL
 
 from __future__ import annotations
 
+import ctypes
 import datetime
 import logging
 import resource
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 PATIENCE: Final = datetime.timedelta(days=2)
 """How long a process waits for the others: one may label scans while another is done with its share."""
+_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
+"""Of glibc's mallopt."""
 
 
 def make_fabric(device: str, *, precision: str) -> Fabric:
@@ -34,6 +37,8 @@ def make_fabric(device: str, *, precision: str) -> Fabric:
     chosen = pick_device(device)
     if chosen == "cpu" and precision == "16-mixed":
         raise ConfigError("train.precision 16-mixed needs a GPU; use bf16-mixed or 32-true on the CPU")
+    if chosen == "cpu":
+        keep_freed_memory()
     usable = usable_precision(precision, chosen)
     if usable != precision:
         log.info("this processor does not compute in bfloat16: %s instead of %s", usable, precision)
@@ -46,6 +51,14 @@ def make_fabric(device: str, *, precision: str) -> Fabric:
             f"{fabric.world_size} by Lightning (srun inside an interactive shell?); use sbatch, or torchrun"
         )
     return fabric
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what is freed, in pieces of up to 32 MB (its limit). Else tensors go back to the system, which
+    hands them out empty again at the next step: a tenth of a step of the demo (docs/log.md)."""
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):  # not on macOS
+        mallopt(_MMAP_THRESHOLD, 32 << 20)
+        mallopt(_TRIM_THRESHOLD, 1 << 30)
 
 
 def _spread() -> dict[str, Any]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from siil.anatomy import UNLABELLED, UNNAMED
 from siil.losses import segmentation
 from siil.losses.segmentation import classes_sigmoid, classes_softmax, mean_where
 
@@ -77,6 +78,30 @@ def test_gathering_equals_the_one_hot_formula() -> None:
         entropy = functional.binary_cross_entropy_with_logits(logits[sample], one_hot[sample])
         expected = entropy + plain_dice(logits[sample].sigmoid(), one_hot[sample])
         torch.testing.assert_close(classes_sigmoid(logits, labels)[sample], expected)
+
+
+def test_the_gradient_of_the_softmax_is_that_of_small_differences() -> None:
+    logits, labels = random_case()
+    labels[0, 0], labels[1, 1, 2, 3] = UNLABELLED, UNNAMED
+    logits.requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: torch.tensor([1.0, -3.0]) * classes_softmax(x, labels), (logits,))
+    classes_softmax(logits, labels).sum().backward()
+    assert logits.grad is not None
+    assert not logits.grad[0, :, 0].any()
+    assert not logits.grad[1, :, 1, 2, 3].any()
+
+
+def test_logits_in_bfloat16_are_judged_and_taught_in_float32() -> None:
+    logits, labels = random_case()
+    short = logits.bfloat16().requires_grad_()
+    precise = short.detach().float().requires_grad_()
+    value, expected = classes_softmax(short, labels), classes_softmax(precise, labels)
+    value.sum().backward()
+    expected.sum().backward()
+    assert torch.equal(value, expected)
+    assert short.grad is not None
+    assert precise.grad is not None
+    assert torch.equal(short.grad, precise.grad.bfloat16())
 
 
 @pytest.mark.parametrize("term", [classes_softmax, classes_sigmoid])

@@ -49,9 +49,16 @@ def test_the_board_counts_steps_and_shows_how_long_the_running_job_takes(tmp_pat
         board.read(line)
     text = shown(board)
     assert "3/17" in text
-    assert "train siil 1 · train: 7 of 20, 21 s gone, about 40 s left" in text
+    assert "train siil fold 1 · train: 7 of 20, 21 s gone, about 40 s left" in text
     board.read("Finished jobid: 5 (Rule: train)")
     assert "about 40 s left" not in shown(board)
+
+
+def test_the_board_says_which_batch_of_how_many_a_job_prepares():
+    board = load("watch").Board("tiny")
+    for line in ("rule preprocess:", "    jobid: 8", "    wildcards: dataset=phantom_tiny, batch=3, batches=20"):
+        board.read(line)
+    assert "  preprocess batch 3 of 20 " in shown(board)
 
 
 def test_from_the_first_error_on_everything_is_shown():

@@ -88,8 +88,22 @@ def submitted(slurm: PrivateSlurm, tmp_path_factory: pytest.TempPathFactory) -> 
     return checkout
 
 
+@pytest.fixture(scope="module")
+def records(slurm: PrivateSlurm, submitted: Checkout) -> list[dict[str, str]]:
+    """What SLURM knows of that run."""
+    return slurm.jobs()
+
+
 def named(slurm: PrivateSlurm, rule: str) -> list[dict[str, str]]:
     return [job for job in slurm.jobs() if job.get("Comment", "").startswith(f"rule_{rule}")]
+
+
+def submissions(records: list[dict[str, str]]) -> list[list[dict[str, str]]]:
+    """The jobs of each submission: the tasks of an array, or one job."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for job in records:
+        found.setdefault(job.get("ArrayJobId", job["JobId"]), []).append(job)
+    return list(found.values())
 
 
 def training_jobs(slurm: PrivateSlurm) -> list[dict[str, str]]:
@@ -124,6 +138,18 @@ def test_preparing_was_a_job_a_batch_a_fold_was_scored_by_one_job_and_the_report
     assert len(groups) == 1
     comments = [job.get("Comment", "") for job in slurm.jobs()]
     assert not any(word in comment for comment in comments for word in ("rule_tables", "rule_figures", "rule_evaluate"))
+
+
+def test_training_scores_and_report_were_one_submission_each_and_no_scan_was_one(records, submitted):
+    """Batches hold one scan here, so that a job per scan anywhere else would be one more. Those that are ready together
+    are one array; how many are, is a matter of timing."""
+    steps = [re.match("rule_([a-z]+)", jobs[0]["Comment"])[1] for jobs in submissions(records)]
+    attempts = ["train"] * 3  # one training, killed twice
+    once = ["fetch", "index", "split", "score", "reporting"]
+    assert sorted(step for step in steps if step not in ("preprocess", "pap")) == sorted([*once, *attempts])
+    for step in ("preprocess", "pap"):
+        batches = list((submitted.folder / "data/phantom_smallest" / step).glob("*.sha256"))
+        assert 1 <= steps.count(step) <= len(batches)
 
 
 def test_a_killed_training_came_back_with_more_and_went_on_where_it_was(slurm, submitted, smallest):

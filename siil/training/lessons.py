@@ -2,8 +2,8 @@
 
 A lesson belongs to an instance of the first look, whatever it was named: "this" is the vertebra of the truth that the
 instance overlaps most, every other vertebra of the truth is "another". An instance that lies on no vertebra teaches
-nothing, nor does the lesser of two on one vertebra. Between thick slices nobody drew: where two of them differ, only the
-voxels at their centres teach. One compressed file holds the lessons of a case.
+nothing, nor does the lesser of two on one vertebra. Between thick slices nobody drew: where two of them differ, only
+the voxels at their centres teach. One compressed file holds the lessons of a case.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def truth_of(code: int, there: dict[int, np.ndarray], shape: tuple[int, ...]) ->
 
 
 def thick_axes(source: Grid, target: Grid) -> list[int]:
-    """The axes (of Z, Y, X) along which a scan's voxels are much longer than those of a crop; none of an oblique one."""
+    """The axes (of Z, Y, X) along which a scan's voxels are much longer than a crop's; none of an oblique scan."""
     axes = lps_axes(source)
     if axes is None:
         return []

@@ -87,7 +87,8 @@ def load_second_look(path: Path) -> tuple[SecondLook, SecondLookWeights]:
     try:
         values = json.loads(text)
         found = values.pop("format")
-        about = SecondLookWeights(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        about = SecondLookWeights(**fields)
         with torch.random.fork_rng(devices=[]):
             network = SecondLook(about.widths)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -157,23 +157,24 @@ def _slabs(array: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
 
 
 def _blocks(image: Any, path: Path, grid: Grid) -> Iterator[tuple[slice, np.ndarray]]:
-    """Slabs (slices of Z, array (z, Y, X) in HU or labels) so that no float copy of a whole volume is made."""
+    """Slabs (slices of Z, array (z, Y, X) in HU or labels), read one after the other: no second whole is held."""
     proxy, (depth, height, width) = image.dataobj, grid.shape
+    stream, further = image.file_map["image"].fileobj, [0] * (len(proxy.shape) - 3)
     step = max(1, 4_000_000 // (height * width))
     slope, inter = float(proxy.slope), float(proxy.inter)
     whole = slope == 1 and inter == round(inter)
     try:
-        raw = proxy.get_unscaled().reshape(width, height, depth) if proxy.dtype.kind in "iu" else None
         for start in range(0, depth, step):
             rows = slice(start, min(start + step, depth))
-            if raw is None:
-                block = np.asarray(proxy[(slice(None), slice(None), rows, *[0] * (len(proxy.shape) - 3))])
-            elif whole and inter == 0:
-                block = raw[:, :, rows]
-            elif whole:
-                block = raw[:, :, rows].astype(np.int32) + int(inter)
+            at = (slice(None), slice(None), rows, *further)
+            if proxy.dtype.kind not in "iu":
+                block = np.asarray(proxy[at])
             else:
-                block = raw[:, :, rows] * np.float32(slope) + np.float32(inter)
+                block = nib.fileslice.fileslice(stream, at, proxy.shape, proxy.dtype, proxy.offset, order="F")
+                if whole and inter:
+                    block = block.astype(np.int32) + int(inter)
+                elif not whole:
+                    block = block * np.float32(slope) + np.float32(inter)
             yield rows, block.T
     except DAMAGE as error:
         raise defects.refusal("damaged", path, reason(error)) from None

@@ -130,7 +130,7 @@ def look_again(
         told(done, len(crops))
     order = {soft.code: number for number, soft in enumerate(maps)}
     answers.sort(key=lambda soft: order[soft.code])
-    seg = undo_soft(answers, Geometry(source.grid, fine, (0, 0, 0), fine.shape))
+    seg = undo_soft(answers, Geometry(source.grid, fine, (0, 0, 0), fine.shape), sampled=True)
     lost = codes - one_piece_each(seg.array, in_pieces=in_pieces)
     if lost:  # their neighbours were surer everywhere; no name goes
         kept |= lost

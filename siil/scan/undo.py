@@ -46,18 +46,21 @@ def undo_labels(labels: np.ndarray, geometry: Geometry) -> Volume:
     return Volume(np.ascontiguousarray(axes.from_lps(array)), geometry.source)
 
 
-def undo_soft(maps: Iterable[SoftMap], geometry: Geometry) -> Volume:
+def undo_soft(maps: Iterable[SoftMap], geometry: Geometry, *, sampled: bool = False) -> Volume:
     """Label map (uint8 VerSe codes) on the scan's own grid from soft maps of the working grid.
 
     Each map is up-sampled linearly in its own box; then the largest wins, background being 1 minus their sum. Memory
     is bounded by the box around all maps, not by the number of classes.
+
+    sampled: a voxel of the scan that is longer than those of the maps takes what they say at its centre, not their mean
+    over it; this is how masks in thick slices are drawn.
     """
     axes = lps_axes(geometry.source)
     if axes is None:
         return Volume(_oblique(list(maps), geometry), geometry.source)
     grid = lps_grid(geometry.source, axes)
     made = np.zeros(grid.shape, np.uint8)
-    parts = [(soft, *_spans(soft, grid, geometry.working)) for soft in maps]
+    parts = [(soft, *_spans(soft, grid, geometry.working, sampled)) for soft in maps]
     parts = [part for part in parts if all(span.stop > span.start for span in part[1])]
     if parts:
         vote, whole = _vote([spans for _, spans, _ in parts])
@@ -80,12 +83,15 @@ def _positions(grid: Grid, working: Grid, axis: int) -> np.ndarray:
     return first + step * np.arange(grid.shape[axis])
 
 
-def _spans(soft: SoftMap, grid: Grid, working: Grid) -> tuple[Spans, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _spans(
+    soft: SoftMap, grid: Grid, working: Grid, sampled: bool
+) -> tuple[Spans, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     spans, matrices = [], []
     for axis in range(3):
         count = soft.probability.shape[axis]
         positions = _positions(grid, working, axis) - soft.corner_zyx[axis]
         ratio = grid.spacing_mm[axis] / working.spacing_mm[axis]
+        ratio = min(ratio, 1.0) if sampled else ratio
         radius = max(1.0, ratio)
         near = np.flatnonzero((positions > -radius) & (positions < count - 1 + radius))
         span = slice(int(near[0]), int(near[-1]) + 1) if near.size else slice(0, 0)

@@ -56,9 +56,10 @@ def refine(
 
     settings, first = config.refine, weights_path(first)
     values = configuration.sections(config, BY_NAME["refine"].sections)
+    inputs = [first, *([Path(settings.init_weights)] if settings.init_weights else [])]
     main = processes.launched().first
     with provenance.record(
-        output / "run.json", stage="refine", config=values, seed=config.train.seed, inputs=[first], write=main
+        output / "run.json", stage="refine", config=values, seed=config.train.seed, inputs=inputs, write=main
     ) as entry:
         chosen = choose_cases(cases, data, lists, most=settings.cases, coarsest_mm=settings.coarsest_mm)
         fabric = make_fabric(device, precision=config.train.precision)

@@ -2,7 +2,8 @@
 
 A lesson belongs to an instance of the first look, whatever it was named: "this" is the vertebra of the truth that the
 instance overlaps most, every other vertebra of the truth is "another". An instance that lies on no vertebra teaches
-nothing, nor does the lesser of two on one vertebra. One compressed file holds the lessons of a case.
+nothing, nor does the lesser of two on one vertebra. Between thick slices nobody drew: where two of them differ, only
+the voxels at their centres teach. One compressed file holds the lessons of a case.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from siil.anatomy import BY_CODE, UNLABELLED
 from siil.inference.crops import Crop, image_on
 from siil.model.second_look import ANOTHER, NONE, THIS
 from siil.run import files
-from siil.scan.grid import Volume, part_around
+from siil.scan.geometry import lps_axes, lps_grid
+from siil.scan.grid import Grid, Volume, part_around
 
 LEAST_SHARE: Final = 0.2
 """Of the instance's volume that must lie on its vertebra."""
+THICK: Final = 1.5
+"""Slices longer than this many voxels of the crop are thick."""
 _WHOLE: Final = 1000
 """What a voxel of a label is resampled as, so that shares of it are whole numbers."""
 
@@ -60,7 +64,10 @@ def make_lessons(crops: Iterable[Crop], mask: Volume) -> Iterator[Lesson]:
         if overlap[code] < LEAST_SHARE * own.sum() or overlap[code] <= best.get(code, 0.0):
             continue
         best[code] = overlap[code]
-        made[code] = Lesson(crop.image, crop.own, crop.others, truth_of(code, there, crop.image.shape))
+        truth = truth_of(code, there, crop.image.shape)
+        for axis in thick_axes(mask.grid, crop.grid):
+            truth = between_slices(truth, slice_places(mask.grid, crop.grid, axis), axis)
+        made[code] = Lesson(crop.image, crop.own, crop.others, truth)
     yield from made.values()
 
 
@@ -86,6 +93,41 @@ def truth_of(code: int, there: dict[int, np.ndarray], shape: tuple[int, ...]) ->
     if UNLABELLED in there:
         made[there[UNLABELLED] >= 0.5] = UNLABELLED
     return made
+
+
+def thick_axes(source: Grid, target: Grid) -> list[int]:
+    """The axes (of Z, Y, X) along which a scan's voxels are much longer than a crop's; none of an oblique scan."""
+    axes = lps_axes(source)
+    if axes is None:
+        return []
+    return [n for n, old in enumerate(lps_grid(source, axes).spacing_mm) if old > THICK * target.spacing_mm[n]]
+
+
+def slice_places(source: Grid, target: Grid, axis: int) -> np.ndarray:
+    """Where each voxel of a crop along `axis` lies in slices of an upright scan: [n] float, whole at their centres."""
+    axes = lps_axes(source)
+    assert axes is not None
+    turned = lps_grid(source, axes)
+    first = (target.origin_mm[2 - axis] - turned.origin_mm[2 - axis]) / turned.spacing_mm[axis]
+    places = first + np.arange(target.shape[axis]) * target.spacing_mm[axis] / turned.spacing_mm[axis]
+    return np.clip(places, 0, turned.shape[axis] - 1)
+
+
+def between_slices(truth: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
+    """`truth` [Z, Y, X] with UNLABELLED between slices that differ, but for the voxel nearest to each slice's centre.
+
+    places: of the voxels along `axis`, in slices. A voxel takes the truth at its slice; that of a slice whose centre
+    lies outside is the nearest voxel's that is there.
+    """
+    step = places[1] - places[0] if len(places) > 1 else 1.0
+    low = np.floor(places)
+    at = [np.abs(places - wanted[:, None]).argmin(axis=1) for wanted in (low, low + 1)]
+    before, after = (truth.take(index, axis) for index in at)
+    shape = [-1 if n == axis else 1 for n in range(3)]
+    from_centre = np.abs(places - np.rint(places)).reshape(shape)
+    known = (before == after) | (from_centre <= step / 2)
+    nearest = np.where((places - low < 0.5).reshape(shape), before, after)
+    return np.where(known, nearest, UNLABELLED).astype(np.uint8)
 
 
 def write_lessons(path: Path, lessons: Iterable[Lesson], *, digest: str) -> None:

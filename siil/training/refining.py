@@ -9,11 +9,14 @@ import torch
 from torch import Tensor
 
 from siil.config import Config
+from siil.config.schema.refine import Refine
 from siil.config.schema.training import Train
+from siil.errors import WeightsError
 from siil.inference.device import usable_precision
 from siil.losses.second_look import second_look_loss
 from siil.model.network import Network
 from siil.model.second_look import SecondLook
+from siil.model.weights import load_second_look
 from siil.training.checkpoint import Checkpoint, Progress
 from siil.training.crop_batches import CropBatches, Place
 from siil.training.crop_validation import CropValidator
@@ -54,7 +57,7 @@ def learn(
     """
     refine, settings = config.refine, training_settings(config)
     torch.manual_seed(integer(settings.seed, Stream.WEIGHTS))
-    learner = Learner(SecondLook(refine.widths))
+    learner = Learner(_start(refine))
     validator = CropValidator(
         spread(validation, refine.validate_crops),
         refine,
@@ -76,6 +79,20 @@ def learn(
     if progress.best_weights:
         learner.load_state_dict(progress.best_weights)
     return learner.second_look.eval(), progress
+
+
+def _start(refine: Refine) -> SecondLook:
+    """A second look from torch's generator, or given weights. Raises WeightsError where these have other widths."""
+    if refine.init_weights is None:
+        return SecondLook(refine.widths)
+    path = Path(refine.init_weights)
+    network, about = load_second_look(path)
+    if about.widths != refine.widths:
+        raise WeightsError(
+            f"refine.init_weights {path}: widths {list(about.widths)} there and {list(refine.widths)} here; set "
+            "refine.widths to what the weights have"
+        )
+    return network.train()
 
 
 def training_settings(config: Config) -> Train:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from siil.config.schema.report import Report
@@ -47,15 +48,36 @@ def test_every_row_is_as_long_as_the_headings() -> None:
 def test_comparison_sets_both_grids_beside_the_ceiling_which_stands_once() -> None:
     table = comparison(scans("siil", "unet_wide"), vertebrae("siil", "unet_wide"), settings=SETTINGS)
     assert [line[:3] for line in table.rows] == [
-        ("siil", "working", "3"),
-        ("unet_wide", "working", "3"),
         ("siil", "input's", "3"),
         ("unet_wide", "input's", "3"),
         ("perfect working-grid map", "input's", "3"),
+        ("siil", "working", "3"),
+        ("unet_wide", "working", "3"),
     ]
     assert row(table, "siil", "working")["Dice (0-1)"].startswith("0.800 ± 0.100 [0.7")
     assert row(table, "siil", "input's")["Dice (0-1)"].startswith("0.700 ± 0.100 [")
     assert row(table, "perfect working-grid map")["Dice (0-1)"].startswith("0.850 ± 0.100 [")
+
+
+def test_the_first_look_stands_below_the_second_on_the_scans_own_grid() -> None:
+    both = scans("siil")
+    first = both[both["space"] == "input"].assign(space="first")
+    first["dice"] -= 0.3
+    table = comparison(pd.concat([both, first]), vertebrae("siil"), settings=SETTINGS)
+    assert [line[1] for line in table.rows] == ["input's", "input's, first look", "input's", "working"]
+    assert row(table, "siil", "input's, first look")["Dice (0-1)"].startswith("0.400 ± 0.100 [")
+
+
+def test_the_ablation_is_on_the_grid_of_the_scan_where_that_was_scored() -> None:
+    both = scans("siil", "no_gru")
+    own = (both["model"] == "no_gru") & (both["space"] == "input")
+    both.loc[own, "dice"] += 0.2
+    found = ablation(both, settings=SETTINGS)
+    assert row(found, "no_gru")["Change of Dice (0-1)"].startswith("+0.")
+    assert found.notes[0].startswith("Input's grid.")
+    alone = ablation(both[both["space"] != "input"], settings=SETTINGS)
+    assert alone.notes[0].startswith("Working grid.")
+    assert column(alone, "Dice (0-1)")[0].startswith("0.800")
 
 
 def test_headings_carry_units_and_the_surface_dice_stands_behind_the_dice() -> None:
@@ -158,7 +180,7 @@ def test_repeats_enter_the_means_and_their_scans_count_once() -> None:
     found = row(paired(twice, settings=SETTINGS), "no_gru", "siil", "working", "Dice (0-1)")
     # patients lose 0.1, 0.2 and 0: the interval of three draws goes from none to the most that one loses
     assert (found["Patients"], found["Difference"]) == ("3", "-0.100 [-0.200, +0.000]")
-    assert column(ablation(twice, settings=SETTINGS), "Dice (0-1)")[0].startswith("0.700 ± ")
+    assert column(ablation(twice, settings=SETTINGS), "Dice (0-1)")[0].startswith("0.600 ± ")  # on the input's grid
 
 
 def test_vertebrae_of_repeats_count_once_and_missed_ones_per_training() -> None:

@@ -75,8 +75,10 @@ def run(folder: Path, annotation: str = "all", tested: str = "a\n", **settings) 
 
 def test_every_space_has_a_scan_row_and_a_row_per_vertebra(case: Path) -> None:
     found = run(case)
-    assert found["scan"]["space"].tolist() == ["work", "raw", "input", "ceiling"] == list(rows.SPACES)
-    assert found["vertebra"].groupby("space").size().to_dict() == dict.fromkeys(rows.SPACES, 3)
+    spaces = ["work", "raw", "input", "ceiling"]
+    assert found["scan"]["space"].tolist() == spaces
+    assert set(rows.SPACES) == {*spaces, "first"}
+    assert found["vertebra"].groupby("space").size().to_dict() == dict.fromkeys(spaces, 3)
     assert set(found["scan"]["case"]) == {"a"}
 
 
@@ -104,6 +106,16 @@ def test_the_flag_of_the_decoding_is_carried_but_not_by_the_ceiling(case: Path) 
 def test_without_the_input_grid_two_spaces_remain_and_seg_is_not_needed(case: Path) -> None:
     (case / "test/a_seg.nii.gz").unlink()
     assert run(case, input_grid=False)["scan"]["space"].tolist() == ["work", "raw"]
+
+
+def test_with_a_second_look_the_first_is_scored_beside_it(case: Path) -> None:
+    missed = read_mask(case / "test/a_seg.nii.gz")
+    missed.array[missed.array == BY_NAME["L2"].code] = 0
+    write_volume(case / "test/a_first.nii.gz", missed)
+    scans = run(case)["scan"].set_index("space")
+    assert scans.loc["input", "id_rate_verse"] == 1
+    assert scans.loc["first", "id_rate_verse"] == pytest.approx(2 / 3)
+    assert scans.loc["first", "flagged"]
 
 
 def test_tolerances_come_from_the_configuration(case: Path) -> None:

@@ -15,7 +15,7 @@ import torch
 from siil import config as configuration
 from siil.config import Config
 from siil.datasets.cases import Case, write_cases
-from siil.errors import ConfigError, DatasetError
+from siil.errors import ConfigError, DatasetError, WeightsError
 from siil.model.build import build_network
 from siil.model.weights import Weights, load_second_look, save_weights
 from siil.run import files
@@ -177,6 +177,17 @@ def test_another_margin_makes_the_lessons_anew(
         run(data, tmp_path, margin_mm=3, epochs=1)
     assert (tmp_path / "lessons" / "a.npz").read_bytes() != before
     assert "is set aside" in caplog.text
+
+
+def test_a_training_starts_from_given_weights_of_its_own_widths(data: Path, trained: Path, tmp_path: Path) -> None:
+    start = trained / "second_look.safetensors"
+    run(data, tmp_path, init_weights=str(start), learning_rate=1e-9, weight_decay=0, epochs=1)
+    (one, _), (two, _) = (load_second_look(path / "second_look.safetensors") for path in (trained, tmp_path))
+    for value, other in zip(one.parameters(), two.parameters(), strict=True):
+        assert torch.allclose(value, other, atol=1e-6)
+    assert start.name in {Path(name).name for name in json.loads((tmp_path / "run.json").read_text())["inputs"]}
+    with pytest.raises(WeightsError, match=r"widths \[4, 4, 4\] there and \[4, 4, 8\] here"):
+        run(data, tmp_path / "other", init_weights=str(start), widths=[4, 4, 8])
 
 
 def test_cases_are_chosen_evenly_from_each_source(data: Path) -> None:

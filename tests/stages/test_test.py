@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import torch
 
 from siil import config
 from siil.anatomy import indices_to_codes
-from siil.errors import InputError, SiilError
+from siil.datasets.cases import write_cases
+from siil.errors import ConfigError, DatasetError, InputError, SiilError
 from siil.model.build import build_network
 from siil.model.weights import Weights, load_network, save_weights
 from siil.run import checksums, files
@@ -21,7 +23,9 @@ from siil.scan.grid import Grid, Volume
 from siil.scan.labels import labels_present
 from siil.scan.preprocess import preprocess
 from siil.stages import test as stage  # the name alone would be collected
+from tests.datasets.test_cases import case as row
 from tests.inference import spines
+from tests.inference.test_second_look import ABOUT, Bright
 from tests.training.test_validation import Reader
 
 CONFIG = config.resolve("demo", model="siil")
@@ -73,7 +77,7 @@ def case(tmp_path) -> tuple[Path, Path]:
     return image, geometry
 
 
-def run(image: Path, geometry: Path, weights: Path, output: Path) -> None:
+def run(image: Path, geometry: Path, weights: Path, output: Path, **looks: Path) -> None:
     """The case alone is on the list."""
     settings = config.partial(config.sections(CONFIG, ("inference",)))
     data = image.parents[1]
@@ -86,6 +90,7 @@ def run(image: Path, geometry: Path, weights: Path, output: Path) -> None:
         output=output,
         manifest=output.with_name(f"{output.name}.sha256"),
         device="cpu",
+        **looks,
     )
 
 
@@ -118,6 +123,47 @@ def test_every_file_of_a_case_is_written(case, weights, tmp_path):
     assert set(record["inputs"]) == {"sub-1.nii.gz", "sub-1.json", "weights.safetensors"}
     assert set(record["outputs"]) == {f"sub-1_{kind}" for kind in kinds}
     assert list(checksums.read(tmp_path / "out.sha256")) == [tmp_path / f"out/sub-1_{kind}" for kind in kinds]
+
+
+@pytest.fixture
+def fine(tmp_path) -> tuple[Path, Path]:
+    """The same scan in voxels of 1.5 mm, with a row of cases.tsv that says where it is."""
+    image = np.kron(spine()[0], np.ones((2, 2, 2), np.int16))
+    scan = Volume(image, Grid(image.shape, (1.5, 1.5, 1.5)))
+    made = preprocess(scan, None, settings=CONFIG.dataset.preprocess)
+    volume.write_volume(tmp_path / "scan.nii.gz", scan)
+    volume.write_volume(tmp_path / "img/sub-1.nii.gz", made.image)
+    files.write_json(tmp_path / "geometry/sub-1.json", made.geometry.to_json())
+    write_cases(tmp_path / "cases.tsv", [replace(row("sub-1"), image=str(tmp_path / "scan.nii.gz"))])
+    return tmp_path / "img/sub-1.nii.gz", tmp_path / "geometry/sub-1.json"
+
+
+@pytest.mark.usefixtures("reading")
+def test_with_a_second_look_both_answers_are_written_and_without_it_one(fine, weights, tmp_path, monkeypatch):
+    again = tmp_path / "second_look.safetensors"
+    again.write_bytes(b"weights")
+    monkeypatch.setattr("siil.model.weights.load_second_look", lambda path: (Bright(), ABOUT))
+    looks = {"second_look": again, "cases": tmp_path / "cases.tsv"}
+    run(*fine, weights, tmp_path / "out", **looks)
+    seg, first = (volume.read_mask(tmp_path / f"out/sub-1_{end}.nii.gz") for end in ("seg", "first"))
+    truth = np.kron(spine()[1], np.ones((2, 2, 2), np.uint8))
+    assert seg.grid == first.grid
+    assert labels_present(seg.array) == labels_present(first.array) == {19, 20, 21, 22}
+    assert (seg.array != first.array).any()
+    assert (seg.array != truth).mean() < 0.01
+    record = json.loads((tmp_path / "out/sub-1_seg.run.json").read_text())
+    assert {"second_look.safetensors", "scan.nii.gz"} <= set(record["inputs"])
+    run(*fine, weights, tmp_path / "out")
+    assert not (tmp_path / "out/sub-1_first.nii.gz").exists()
+    assert (volume.read_mask(tmp_path / "out/sub-1_seg.nii.gz").array == first.array).all()
+
+
+def test_a_second_look_wants_to_know_where_the_scans_are(fine, weights, tmp_path):
+    with pytest.raises(ConfigError, match=r"--second-look needs --cases"):
+        run(*fine, weights, tmp_path / "out", second_look=weights)
+    write_cases(tmp_path / "cases.tsv", [row("other")])
+    with pytest.raises(DatasetError, match="case sub-1 is not in it"):
+        run(*fine, weights, tmp_path / "out", second_look=weights, cases=tmp_path / "cases.tsv")
 
 
 def test_a_second_time_no_network_is_loaded(case, weights, tmp_path, monkeypatch):

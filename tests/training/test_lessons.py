@@ -58,7 +58,7 @@ def test_the_sacrum_is_none_and_what_nobody_annotated_stays_so():
     assert (lesson.truth == UNLABELLED).sum() == lesson.truth[0].size
 
 
-def test_a_truth_in_thick_slices_fills_them():
+def test_between_thick_slices_that_differ_only_their_centres_teach():
     thick = Grid((12, 36, 36), (4.0, 1.0, 1.0), (0.0, 0.0, 1.5))
     array = np.zeros(thick.shape, np.uint8)
     array[3:5, 12:24, 12:24] = 20  # 12 to 20 mm
@@ -66,7 +66,14 @@ def test_a_truth_in_thick_slices_fills_them():
     geometry = Geometry(thick, WORKING.working)
     crops = cut_crops(image, [box(20, 4, 7)], geometry, spacing_mm=1, margin_mm=6)
     [lesson] = make_lessons(crops, Volume(array, thick))
-    assert (lesson.truth == THIS).sum() == pytest.approx(8 * 144, abs=144)
+    # slices 12 and 16 mm are the vertebra, 8 and 20 mm are not; the crop begins at 6 mm (12 - 1.5 + 1 - 6, rounded)
+    middle = lesson.truth[:, lesson.truth.shape[1] // 2, lesson.truth.shape[2] // 2]
+    first = int(np.flatnonzero(middle == THIS)[0])
+    assert middle[first : first + 5].tolist() == [THIS] * 5  # 12 to 16 mm
+    for way in (1, -1):
+        beyond = middle[first + 5 :] if way == 1 else middle[:first][::-1]
+        assert beyond[:4].tolist() == [UNLABELLED] * 3 + [NONE]
+    assert (lesson.truth[first, :, :] != UNLABELLED).all()
 
 
 def test_lessons_come_back_from_their_file_and_only_for_what_they_were_made_from(tmp_path):

@@ -48,6 +48,7 @@ rule refine:
             f"{DATA}/folds/{{fold}}/training.sha256",
             f"{DATA}/folds/{{fold}}/validation.sha256",
         ),
+        start=lambda wildcards: resolved(wildcards.model).refine.init_weights or [],
         first=lambda wildcards: resolved(wildcards.model).refine.first
         or f"results/{wildcards.experiment}/train/{wildcards.model}/fold{wildcards.fold}/weights.safetensors",
     output:

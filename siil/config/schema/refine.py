@@ -18,6 +18,7 @@ class Refine(Section):
     margin_mm: float = Field(ge=0, description="around what the first look saw of a vertebra, mm")
     window_hu: tuple[float, float] = Field(description="HU that are mapped to [-1, 1], lowest and highest")
     widths: tuple[int, int, int] = Field(description="channels at 2, 4 and 8 voxels")
+    init_weights: str | None = Field(description="second_look.safetensors to start from; null: from scratch")
     first: str | None = Field(description="weights file of the first look; null: those of the same training")
     coarsest_mm: float = Field(gt=0, description="a scan whose finest axis is coarser teaches nothing, mm")
     cases: int | None = Field(ge=1, description="at most this many training cases of each source; null: all")

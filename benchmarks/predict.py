@@ -87,21 +87,23 @@ def spacing_of(weights: Path) -> float:
     return load_network(weights)[1].spacing_mm
 
 
-def ways(options: argparse.Namespace, weights: Path) -> Iterator[tuple[str, list[str], dict[str, str]]]:
-    """Name, words for `siil predict`, and environment of each way to read the scan."""
+def ways(options: argparse.Namespace, weights: Path) -> Iterator[tuple[str, list[str], Path | None]]:
+    """Name, words for `siil predict`, and checkout (None: this one) of each way to read the scan."""
     sets = [word for pair in options.set for word in ("--set", pair)]
     again = ["--second-look", str(options.second_look)] if options.second_look else []
-    yield "siil", ["--weights", str(weights), *again, *sets], {}
-    yield "siil --fast", ["--weights", str(weights), "--fast", *sets], {}
+    yield "siil", ["--weights", str(weights), *again, *sets], None
+    yield "siil --fast", ["--weights", str(weights), "--fast", *sets], None
     if options.against:
-        other = ["--weights", str(options.against_weights)] if options.against_weights else []
-        yield options.against.name, other, {"PYTHONPATH": str(options.against)}
+        other = ["--weights", str(options.against_weights.resolve())] if options.against_weights else []
+        yield options.against.name, other, options.against.resolve()
 
 
-def row(name: str, slices: int, scan: Path, words: list[str], environment: dict[str, str]) -> Cost:
+def row(name: str, slices: int, scan: Path, words: list[str], checkout: Path | None) -> Cost:
     """Read the scan one way and print its row."""
+    environment = {"PYTHONPATH": str(checkout)} if checkout else {}  # and its folder: Python looks there first
     output = scan.parent / f"out-{slugged(name)}{slices}"
-    spent = cost([sys.executable, "-m", "siil", "predict", str(scan), "--output", str(output), *words], **environment)
+    command = [sys.executable, "-m", "siil", "predict", str(scan), "--output", str(output), *words]
+    spent = cost(command, folder=checkout, **environment)
     parts = json.loads((output / "run.json").read_text())["parts_seconds"]
     each = [f"{parts[part]:.1f}" if part in parts else "" for part in PARTS]
     scores = apart(quality, output / f"chest{slices}_seg.nii.gz", scan.parent / f"truth{slices}.nii.gz")
@@ -131,6 +133,7 @@ def main() -> None:
     parser.add_argument("--nnunet-spacing", type=float, metavar="MM", help="else that of the first look")
     parser.add_argument("--nnunet-windows", type=int, help="compute this many of its windows, scale to all")
     options = parser.parse_args()
+    options.folder = options.folder.resolve()
     options.folder.mkdir(parents=True, exist_ok=True)
     weights = (
         weights_path(options.weights) if options.weights else apart(random_weights, options.folder, options.random)
@@ -146,8 +149,8 @@ def main() -> None:
     spent: dict[tuple[str, int], Cost] = {}
     for slices in options.slices:
         scan = apart(make_scan, options.folder, slices)
-        for name, words, environment in ways(options, weights):
-            spent[name, slices] = row(name, slices, scan, words, environment)
+        for name, words, checkout in ways(options, weights):
+            spent[name, slices] = row(name, slices, scan, words, checkout)
         if options.nnunet:
             print(nnunet_row(options, scan, slices, options.nnunet_spacing or spacing), flush=True)
     print(f"\n{said(spent, options.slices)}")

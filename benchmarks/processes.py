@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -33,13 +34,16 @@ def apart(function: Callable[..., T], *arguments: object) -> T:
         return pool.submit(function, *arguments).result()
 
 
-def cost(command: list[str], **environment: str) -> Cost:
-    """Run a command, without progress bars and with the variables of `environment`; what it prints goes to stderr.
+def cost(command: list[str], *, folder: Path | None = None, **environment: str) -> Cost:
+    """Run a command in `folder` (here), without progress bars and with the variables of `environment`; what it prints
+    goes to stderr.
 
     Raises SystemExit when it fails.
     """
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=sys.stderr, env=os.environ | {"TQDM_DISABLE": "1"} | environment)
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=sys.stderr, env=os.environ | {"TQDM_DISABLE": "1"} | environment
+    )
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)}: exit {os.waitstatus_to_exitcode(status)}")

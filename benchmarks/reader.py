@@ -1,4 +1,4 @@
-"""The network's answers of a benchmark, kept on disk, so that another setting of what comes after it takes seconds."""
+"""What did the network say of a scan? Kept on disk, so that another setting of what comes after it takes seconds."""
 
 from __future__ import annotations
 

@@ -105,7 +105,8 @@ def image_on(source: Volume, target: Grid) -> np.ndarray:
     if axes is None:
         return oblique.onto(source, target, low=LOW_HU, high=HIGH_HU)
     turned = lps_grid(source.grid, axes)
-    taken, matrices = [], []
+    taken: list[slice] = []
+    matrices: list[np.ndarray | None] = []
     for axis in range(3):
         old, count = turned.spacing_mm[axis], turned.shape[axis]
         first = (target.origin_mm[2 - axis] - turned.origin_mm[2 - axis]) / old

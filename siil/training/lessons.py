@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -132,7 +132,7 @@ def between_slices(truth: np.ndarray, places: np.ndarray, axis: int) -> np.ndarr
 
 def write_lessons(path: Path, lessons: Iterable[Lesson], *, digest: str) -> None:
     """Write the lessons of a case, atomically. digest: of all that they were made from."""
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     count = 0
     for lesson in lessons:
         for name in Lesson.__slots__:

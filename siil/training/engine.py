@@ -28,6 +28,7 @@ from siil.training.seed import Stream, integer
 
 if TYPE_CHECKING:
     from siil.model.network import Network
+    from siil.training.crop_batches import CropBatches
 
 WARM_UP: Final = ("encoder.", "presence.")
 """Names of EN's and C's parameters in the network."""
@@ -61,7 +62,7 @@ def fit(
     fabric: Fabric,
     network: Network,
     loss: Loss,
-    batches: Batches,
+    batches: Batches | CropBatches,
     schedule: Schedule,
     checkpoint: Checkpoint,
     history: History,

@@ -1,4 +1,4 @@
-"""What did the network say of a scan? Kept on disk, so that another setting of what comes after it takes seconds."""
+"""What did the network answer, when another setting of what comes after it is tried? A benchmark's answers, kept on disk."""
 
 from __future__ import annotations
 

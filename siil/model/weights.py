@@ -85,10 +85,11 @@ def load_second_look(path: Path) -> tuple[SecondLook, SecondLookWeights]:
     path = Path(path)
     text, tensors = tensor_file.read(path, key=_SECOND_LOOK, made_by="the second_look.safetensors of siil refine")
     try:
-        values = json.loads(text)
+        values: dict[str, Any] = json.loads(text)
         found = values.pop("format")
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        about = SecondLookWeights(**fields)
+        for name in ("widths", "window_hu"):
+            values[name] = tuple(values[name])
+        about = SecondLookWeights(**values)
         with torch.random.fork_rng(devices=[]):
             network = SecondLook(about.widths)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""What did the network answer, when another setting of what comes after it is tried? A benchmark's answers, kept on disk."""
+"""What did the network answer? A benchmark's answers, kept on disk, so that another setting takes seconds."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from siil.scan.volume import match_mask, read_image, read_mask, read_volume
 
 if TYPE_CHECKING:
     from siil.model.network import Network
+    from siil.model.second_look import SecondLookWeights
     from siil.model.weights import Weights
     from siil.training.crop_batches import Place
 
@@ -49,7 +50,6 @@ def refine(
     interrupted. Research use only, not a medical device.
     """
     from siil.inference.device import usable_precision
-    from siil.model.second_look import SecondLookWeights
     from siil.model.weights import load_network, save_second_look, weights_path
     from siil.training.device import device_name, make_fabric, peak_memory_mb
     from siil.training.refining import learn
@@ -65,25 +65,12 @@ def refine(
         fabric = make_fabric(device, precision=config.train.precision)
         network, about = load_network(first)
         with fabric.rank_zero_first():
-            places = {
-                part: _lessons(
-                    config, part_cases, data, output / "lessons", (network, about, first), fabric.device.type
-                )
-                for part, part_cases in chosen.items()
-            }
+            made = (config, data, output / "lessons", (network, about, first), fabric.device.type)
+            places = {part: _lessons(part_cases, *made) for part, part_cases in chosen.items()}
         _check(settings.shares, places["training"])
-        digest = _digest(
-            {"lessons": {part: [[p.case, p.source, p.number] for p in there] for part, there in places.items()}}
-            | {key: entry[key] for key in ("config", "code", "inputs")}
-        )
-        second_look, progress = learn(
-            config,
-            fabric=fabric,
-            training=places["training"],
-            validation=places["validation"],
-            output=output,
-            digest=digest,
-        )
+        lessons = {part: [[p.case, p.source, p.number] for p in there] for part, there in places.items()}
+        digest = _digest({"lessons": lessons} | {key: entry[key] for key in ("config", "code", "inputs")})
+        second_look, progress = learn(config, fabric=fabric, **places, output=output, digest=digest)
         entry["device"], entry["peak_memory_mb"] = device_name(fabric), peak_memory_mb(fabric)
         entry |= {
             "precision": usable_precision(config.train.precision, fabric.device.type),
@@ -95,16 +82,24 @@ def refine(
             "best_score": progress.best_score if progress.best_weights else None,
         }
         if main:
-            description = SecondLookWeights(
-                widths=settings.widths,
-                spacing_mm=settings.spacing_mm,
-                margin_mm=settings.margin_mm,
-                window_hu=settings.window_hu,
-                experiment=config.experiment,
-                code=entry["code"],
-            )
+            description = _description(config, entry["code"])
             save_second_look(output / "second_look.safetensors", second_look, about=description, half=settings.half)
     log.info("best epoch %d: dice %.3f per crop of validation cases", progress.best_epoch, progress.best_score)
+
+
+def _description(config: Config, code: str) -> SecondLookWeights:
+    """What the weights file says of itself."""
+    from siil.model.second_look import SecondLookWeights
+
+    settings = config.refine
+    return SecondLookWeights(
+        widths=settings.widths,
+        spacing_mm=settings.spacing_mm,
+        margin_mm=settings.margin_mm,
+        window_hu=settings.window_hu,
+        experiment=config.experiment,
+        code=code,
+    )
 
 
 def choose_cases(
@@ -137,8 +132,8 @@ def _evenly(found: list[Case], most: int) -> list[Case]:
 
 
 def _lessons(
-    config: Config,
     cases: list[Case],
+    config: Config,
     data: Path,
     folder: Path,
     first: tuple[Network, Weights, Path],

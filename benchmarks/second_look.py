@@ -34,6 +34,7 @@ from siil.model.weights import SHIPPED, SHIPPED_SECOND_LOOK, load_network, load_
 from siil.run import files
 from siil.run.progress import track
 from siil.run.provenance import RESEARCH_USE
+from siil.run.tsv import read_table
 from siil.scan.undo import undo_soft
 
 LOOKS = ("first", "second", "ceiling")
@@ -145,7 +146,7 @@ def main() -> None:
     found = sorted(options.output.glob("*.tsv"))
     if not found:
         raise SystemExit(f"ERROR: {options.output}: no scan was measured; name --seeds, --real or --data")
-    text = table(pd.concat([pd.read_csv(path, sep="\t") for path in found], ignore_index=True))
+    text = table(pd.concat([read_table(path) for path in found], ignore_index=True))
     files.write_text(options.output / "table.md", text)
     print(text)
 

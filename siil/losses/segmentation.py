@@ -62,7 +62,7 @@ class _Softmax(torch.autograd.Function):
         logits, at, known, every, own = ctx.saved_tensors
         probability = precise(logits).flatten(2).softmax(dim=1)
         by_label = own.gather(1, at) * probability.gather(1, at[:, None])[:, 0]
-        entropy = 1 / _count(known)[:, None]
+        entropy = probability.new_ones(()) / _count(known)[:, None]
         centre = entropy - (every[:, None] @ probability)[:, 0] - by_label
         scale = upstream[:, None] * known
         gradient = probability.mul_(every[..., None] + centre[:, None]).mul_(scale[:, None])

@@ -35,7 +35,7 @@ def test_without_words_every_key_of_the_default_experiment_has_a_line(siil):
     assert [key.partition(".")[0] for key in table] == sorted(
         (key.partition(".")[0] for key in table), key=list(Config.model_fields).index
     )
-    assert table["train.epochs"].split()[1:] == ["7", "experiments/demo.yaml"]
+    assert table["train.epochs"].split()[1:] == ["8", "experiments/demo.yaml"]
     assert table["dataset.preprocess.spacing_mm"].split()[1:] == ["3.0", "datasets/phantom_demo.yaml"]
     assert table["inference.decode.prior_t13"].split()[1:] == ["-4.6", "config.yaml"]
 
@@ -70,16 +70,16 @@ def test_one_key_says_everything_about_itself(siil):
             "  meaning    number of epochs",
             "  type       int",
             "  default    200 (config.yaml)",
-            "  overruled  7 (experiments/demo.yaml)",
+            "  overruled  8 (experiments/demo.yaml)",
             "  value      13",
             "  source     experiments/ablation.yaml",
-            "  read by    train",
+            "  read by    train, adapt",
         ],
     )
     _, lines = siil("dataset.preprocess.window_hu")
     assert "  unit       HU" in lines
     assert "  default    none: every dataset says its own" in lines
-    assert "  read by    preprocess, train" in lines
+    assert "  read by    preprocess, train, adapt" in lines
     _, lines = siil("dataset.editions")
     assert [lines[3], lines[5]] == ["  default    [] (siil/config/schema)", "  source     siil/config/schema"]
 

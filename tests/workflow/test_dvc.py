@@ -58,7 +58,7 @@ def test_there_is_a_stage_per_step_which_calls_its_target():
 def test_an_experiment_with_a_second_look_has_a_stage_for_it(monkeypatch):
     monkeypatch.setattr(layers, "default_experiment", lambda: "pretrain")
     stages = load("dvc_stages").pipeline()["stages"]
-    assert list(stages) == list(VERBS)
+    assert list(stages) == [verb for verb in VERBS if verb != "adapt"]
     assert outputs(stages["refine"]) == ["results/pretrain/refine"]
     assert "results/pretrain/refine" in stages["test"]["deps"]
     assert "results/pretrain/train" in stages["refine"]["deps"]

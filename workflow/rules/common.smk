@@ -100,7 +100,9 @@ wildcard_constraints:
 
 def files_below(folder):
     """The files of a user's own folder (or that one file), so that a new or changed one is seen."""
-    place = Path(folder or "/dev/null")
+    if folder is None:
+        return []
+    place = Path(folder)
     files = [place] if place.is_file() else place.rglob("*")
     shown = (path for path in files if path.is_file())
     return sorted(str(path) for path in shown if not path.name.startswith("."))

@@ -36,7 +36,6 @@ from siil.run.pipeline import BY_NAME
 from siil.run.provenance import code_digest
 
 
-
 def told(value):
     """A value of --config. Snakemake reads what is nested in it as text, null too."""
     if isinstance(value, dict):

@@ -115,7 +115,9 @@ rule adapt:
         scans=CONFIG.adapt.scans,
         levels=[f"--levels={CONFIG.adapt.levels}"] if CONFIG.adapt.levels else [],
         data=DATA,
-        weights=lambda wildcards, input: [f"--weights={path}" for path in [input.start] if path],
+        weights=lambda wildcards, input: [
+            f"--weights={path}" for path in [input.start] if path
+        ],
         folder=lambda wildcards, output: above(output.weights),
     shell:
         "python -m siil adapt {params.scans:q} --data {params.data:q} --fold {wildcards.fold} {params.levels:q}"

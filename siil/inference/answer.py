@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from siil.errors import message
+from siil.inference.enumeration import span
 from siil.run.provenance import RESEARCH_USE
 
 _SPAN = re.compile(r"\b([CTL]\d+)-([CTL]\d+)\b")
@@ -124,7 +125,7 @@ def remedies(facts: Mapping[str, Any], path: Path) -> list[tuple[str, str]]:
         return []
     command = f"siil relabel {shlex.quote(str(path))}"
     rivals = [
-        (f"if it is {_dashed(rival['enumeration'])} ({rival['behind']:.1f} nats behind)", f"{command} --rival {n}")
+        (f"if it is {_dashed(span(rival['names']))} ({rival['behind']:.1f} nats behind)", f"{command} --rival {n}")
         for n, rival in enumerate(facts["rivals"], start=1)
         if rival["names"]
     ]

@@ -28,13 +28,24 @@ class Scan:
     dicom: bool
 
 
-def find_scans(paths: Iterable[Path]) -> list[Scan]:
+def find_scans(paths: Iterable[Path], *, refused: list[tuple[Path, InputError]] | None = None) -> list[Scan]:
     """All scans that `paths` name, in order.
+
+    Args:
+        paths: files, folders, series.
+        refused: gets the paths that are no scan and why, so that they cost the others nothing; None: they raise.
 
     Raises:
         InputError: a path that is not there, is no scan, or two scans whose outputs would have one name.
     """
-    scans = [scan for path in paths for scan in _scans(Path(path))]
+    scans: list[Scan] = []
+    for path in paths:
+        try:
+            scans += _scans(Path(path))
+        except InputError as error:
+            if refused is None:
+                raise
+            refused.append((Path(path), error))
     seen: dict[str, Path] = {}
     for scan in scans:
         if scan.name in seen:

@@ -128,7 +128,8 @@ def _all(
     from siil.run import processes
     from siil.run.progress import bar
 
-    found = find_scans(scans)
+    refused: list[tuple[Path, InputError]] = []
+    found = find_scans(scans, refused=refused if len(scans) > 1 else None)
     place, here = pick_device(device), processes.launched()
     if here.world > 1:
         from siil.training.device import make_fabric
@@ -142,28 +143,33 @@ def _all(
         again = second.to(place), described, path
     setup = Setup(network.to(place), about, config, weights[0], again, place, also)
     log.info("%s", provenance.RESEARCH_USE)
+    total = len(found) + len(refused)
     made: list[tuple[int, Answer]] = []
     failure: Exception | None = None
     for number, scan in here.share(list(enumerate(found))):
-        folder = output if len(found) == 1 else output / scan.name
+        folder = output if total == 1 else output / scan.name
         try:
-            with bar(scan.name if len(found) == 1 else f"{number + 1} of {len(found)}, {scan.name}") as told:
+            with bar(scan.name if total == 1 else f"{number + 1} of {total}, {scan.name}") as told:
                 answer = _predict_one(scan, folder, setup, told)
             if not quiet:
                 typer.echo(answer.line)
         except Exception as error:  # whatever one scan brings up, the others are done
             failure, answer = error, not_done(error, scan.path)
-            if len(found) > 1:
-                log.error("ERROR: %s: %s", scan.path, answer.error, exc_info=message(error) is None)
+            if total > 1:
+                log.error("%s: %s", scan.path, answer.error, exc_info=message(error) is None)
         made.append((number, answer))
     if here.world > 1:  # together, since a launcher ends all processes when one ends with an error
         from siil.training.device import gather
 
         made = gather(made)
     made.sort(key=itemgetter(0))
-    failed = [found[number].name for number, answer in made if answer.error]
-    if failed and len(found) > 1:
-        failure = InputError(f"{len(failed)} of {len(found)} scans were not segmented: {', '.join(failed)}")
+    for path, error in refused:
+        log.error("%s", message(error))
+        made.append((len(made), not_done(error, path)))
+    names = [*(scan.name for scan in found), *(str(path) for path, _ in refused)]
+    failed = [names[number] for number, answer in made if answer.error]
+    if failed and total > 1:
+        failure = InputError(f"{len(failed)} of {total} scans were not segmented: {', '.join(failed)}")
     return [answer for _, answer in made], failure
 
 

@@ -78,7 +78,7 @@ def relabel(
             if len(asked) == 1:
                 raise
             answers.append(not_done(error, Path(one.name)))
-            log.error("ERROR: %s: %s", one.name, answers[-1].error, exc_info=message(error) is None)
+            log.error("%s: %s", one.name, answers[-1].error, exc_info=message(error) is None)
     if len(answers) > 1:
         typer.echo(table(answers))
     if failed := [answer.scan for answer in answers if answer.error]:

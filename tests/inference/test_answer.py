@@ -85,7 +85,7 @@ def test_the_document_says_the_same_to_programs():
 def test_each_rival_that_names_alone_can_give_has_a_line_to_copy():
     lines = remedies(FACTS, Path("my out/c_scan.json"))
     assert lines == [
-        ("if it is T12–L4 (2.7 nats behind)", "siil relabel 'my out/c_scan.json' --rival 1"),
+        ("if it is L1–L2 (2.7 nats behind)", "siil relabel 'my out/c_scan.json' --rival 1"),
         ("if it is T11–T12 (9.0 nats behind)", "siil relabel 'my out/c_scan.json' --rival 3"),
         ("any other count (or --last, --shift, --at Z_MM=LEVEL)", "siil relabel 'my out/c_scan.json' --first LEVEL"),
     ]

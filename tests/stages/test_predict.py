@@ -144,6 +144,19 @@ def test_a_folder_goes_on_after_a_bad_scan_and_fails_at_the_end(tmp_path, weight
     assert "Traceback" not in caplog.text
 
 
+def test_what_is_no_scan_among_several_costs_the_others_nothing(tmp_path, weights, caplog):
+    scan(tmp_path / "a.nii.gz")
+    (tmp_path / "empty").mkdir()
+    named = [tmp_path / "empty", tmp_path / "a.nii.gz", tmp_path / "nowhere"]
+    with pytest.raises(InputError, match=r"2 of 3 scans were not segmented: \S+/empty, \S+/nowhere$"):
+        run(named, tmp_path / "out", weights)
+    assert (tmp_path / "out/a/run.json").is_file()
+    assert "empty: the folder is empty" in caplog.text
+    assert "nowhere: no such file or folder" in caplog.text
+    with pytest.raises(InputError, match="the folder is empty"):
+        run([tmp_path / "empty"], tmp_path / "one", weights)
+
+
 def test_a_folder_goes_on_after_a_bug_and_keeps_its_traceback(tmp_path, weights, monkeypatch, caplog):
     from siil.inference.predict_case import predict_case as real
 
@@ -161,7 +174,7 @@ def test_a_folder_goes_on_after_a_bug_and_keeps_its_traceback(tmp_path, weights,
     with pytest.raises(InputError, match="1 of 3 scans were not segmented: b"):
         run([tmp_path / "in"], tmp_path / "out", weights)
     assert names_in(tmp_path / "out") == {"a", "c"}
-    assert f"ERROR: {tmp_path / 'in/b.nii.gz'}: ZeroDivisionError: a bug" in caplog.text
+    assert f"{tmp_path / 'in/b.nii.gz'}: ZeroDivisionError: a bug" in caplog.text
     assert "Traceback" in caplog.text
     (tmp_path / "in/b.nii.gz").rename(tmp_path / "b.nii.gz")
     calls[:] = [1]

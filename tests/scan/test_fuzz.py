@@ -19,7 +19,7 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
-from siil.errors import SiilError
+from siil.errors import SiilError, message
 from siil.scan import dicom, reading, volume
 from siil.scan.dicom.objects import quiet
 from siil.scan.grid import Volume, to_sitk
@@ -52,7 +52,7 @@ def answers(read: Callable[[Path], object], path: Path) -> None:
         with np.errstate(all="ignore"):
             read(path)
     except SiilError as error:
-        said = str(error)
+        said = message(error) or ""  # as it is told: line breaks in a file's name are blanks
         if "\n" in said or str(path) not in said:
             raise AssertionError(f"no line that names the file: {said!r}") from None
 

@@ -145,7 +145,7 @@ def test_training_scores_and_report_were_one_submission_each_and_no_scan_was_one
     are one array; how many are, is a matter of timing."""
     steps = [re.match("rule_([a-z]+)", jobs[0]["Comment"])[1] for jobs in submissions(records)]
     attempts = ["train"] * 3  # one training, killed twice
-    once = ["fetch", "index", "split", "score", "reporting"]
+    once = ["fetch", "index", "audit", "split", "score", "reporting"]
     assert sorted(step for step in steps if step not in ("preprocess", "pap")) == sorted([*once, *attempts])
     for step in ("preprocess", "pap"):
         batches = list((submitted.folder / "data/phantom_smallest" / step).glob("*.sha256"))

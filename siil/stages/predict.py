@@ -87,6 +87,7 @@ def predict(
     Under torchrun or srun each process takes its share of the scans.
     """
     from siil.inference.answer import document, table
+    from siil.model.weights import weights_path
     from siil.run import processes
 
     try:
@@ -96,7 +97,7 @@ def predict(
             raise ConfigError("expected one of --fast and --second-look, got both")
         if fast:
             config = config.model_copy(update={"inference": config.inference.model_copy(update={"refine": False})})
-        both = _weights(weights), second_look
+        both = weights_path(weights or os.environ.get("SIIL_WEIGHTS") or None), second_look
         answers, error = _all(config, scans, output, both, device, also, quiet=as_json)
     except SiilError as refused:
         if as_json and processes.launched().first:
@@ -143,19 +144,19 @@ def _all(
         again = second.to(place), described, path
     setup = Setup(network.to(place), about, config, weights[0], again, place, also)
     log.info("%s", provenance.RESEARCH_USE)
-    total = len(found) + len(refused)
+    names = [*(scan.name for scan in found), *(str(path) for path, _ in refused)]
     made: list[tuple[int, Answer]] = []
     failure: Exception | None = None
     for number, scan in here.share(list(enumerate(found))):
-        folder = output if total == 1 else output / scan.name
+        folder = output if len(names) == 1 else output / scan.name
         try:
-            with bar(scan.name if total == 1 else f"{number + 1} of {total}, {scan.name}") as told:
+            with bar(scan.name if len(names) == 1 else f"{number + 1} of {len(names)}, {scan.name}") as told:
                 answer = _predict_one(scan, folder, setup, told)
             if not quiet:
                 typer.echo(answer.line)
         except Exception as error:  # whatever one scan brings up, the others are done
             failure, answer = error, not_done(error, scan.path)
-            if total > 1:
+            if len(names) > 1:
                 log.error("%s: %s", scan.path, answer.error, exc_info=message(error) is None)
         made.append((number, answer))
     if here.world > 1:  # together, since a launcher ends all processes when one ends with an error
@@ -166,18 +167,10 @@ def _all(
     for path, error in refused:
         log.error("%s", message(error))
         made.append((len(made), not_done(error, path)))
-    names = [*(scan.name for scan in found), *(str(path) for path, _ in refused)]
     failed = [names[number] for number, answer in made if answer.error]
-    if failed and total > 1:
-        failure = InputError(f"{len(failed)} of {total} scans were not segmented: {', '.join(failed)}")
+    if failed and len(names) > 1:
+        failure = InputError(f"{len(failed)} of {len(names)} scans were not segmented: {', '.join(failed)}")
     return [answer for _, answer in made], failure
-
-
-def _weights(given: Path | None) -> Path:
-    """The file that was asked for, or the one that comes with the package (docs/model-card.md)."""
-    from siil.model.weights import weights_path
-
-    return weights_path(given or os.environ.get("SIIL_WEIGHTS") or None)
 
 
 def _predict_one(scan: Scan, folder: Path, setup: Setup, told: Told) -> Answer:

@@ -43,6 +43,11 @@ class Crop:
     others: np.ndarray
 
 
+def sees(source: Grid) -> bool:
+    """Is there anything that a second look could see better on this grid?"""
+    return min(source.spacing_mm) <= COARSEST_MM
+
+
 def fine_grid(source: Grid, spacing_mm: float) -> Grid:
     """The isotropic LPS grid over a scan that crops are boxes of.
 

@@ -18,6 +18,7 @@ from siil.inference import vertebrae
 from siil.inference.assign import assign, one_component_each
 from siil.inference.calibration import Curve, calibrated
 from siil.inference.centreline import Centreline
+from siil.inference.crops import sees
 from siil.inference.device import usable_precision
 from siil.inference.enumeration import EMPTY, Enumeration, Sequence
 from siil.inference.fuse import raw_labels
@@ -168,7 +169,7 @@ def interpret(
     first = undo_soft(maps, geometry) if again is None or both else None
     unseen: frozenset[int] = frozenset()
     fine_mm, mean_hu = None, vertebrae.mask_means(image.array, labels)
-    if again is None or not again.sees(geometry.source):
+    if again is None or not sees(geometry.source):
         seg = first or undo_soft(maps, geometry)
         first = None
     else:

@@ -17,12 +17,12 @@ import torch
 from torch.nn import functional
 
 from siil.errors import WeightsError
-from siil.inference.crops import COARSEST_MM, Crop, cut_crops, fine_grid
+from siil.inference.crops import Crop, cut_crops, fine_grid, sees
 from siil.inference.pieces import connected, one_piece_each
 from siil.model.second_look import STRIDE, THIS
 from siil.run.progress import Told, untold
 from siil.scan.geometry import Geometry
-from siil.scan.grid import Grid, Volume
+from siil.scan.grid import Volume
 from siil.scan.preprocess import normalise
 from siil.scan.undo import SoftMap, undo_soft
 
@@ -54,10 +54,6 @@ class Again:
     source: Volume
     device: torch.device | str
     precision: str
-
-    def sees(self, source: Grid) -> bool:
-        """Is there anything to see better on this grid?"""
-        return min(source.spacing_mm) <= COARSEST_MM
 
     @property
     def spacing_mm(self) -> float:
@@ -111,7 +107,7 @@ def look_again(
     """
     maps = list(maps)
     codes = frozenset(soft.code for soft in maps)
-    if not maps or min(source.grid.spacing_mm) > COARSEST_MM:
+    if not maps or not sees(source.grid):
         return Looked(undo_soft(maps, geometry), codes)
     fine = fine_grid(source.grid, about.spacing_mm)
     crops = list(cut_crops(source, maps, geometry, spacing_mm=about.spacing_mm, margin_mm=about.margin_mm))

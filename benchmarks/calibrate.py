@@ -101,6 +101,14 @@ def read_side(folders: Sequence[Path]) -> Side:
     return Side(kept, vertebrae[vertebrae["case"].isin(kept["case"])], len(scans) - len(kept))
 
 
+def doubted(side: Side, margin: float, wrong: str, decode: Decode) -> float:
+    """Share of the vertebrae of flagged scans whose names are right; 1 where none is flagged."""
+    margin_of, _, always = margins(side.scans, wrong, decode)
+    flagged = side.scans["case"][always | (margin_of < margin)]
+    rights = side.vertebrae.loc[side.vertebrae["case"].isin(flagged), "right"].to_numpy(bool)
+    return float(rights.mean()) if len(rights) else 1.0
+
+
 def left_out(
     side: Side, wrong: str, decode: Decode, *, tolerated: float
 ) -> tuple[Limit, np.ndarray, np.ndarray] | None:
@@ -141,6 +149,7 @@ def report(
         f"    uncertain_margin: {best.margin:.3g}",
         f"    confidence_slope: {curve.slope:.3g}",
         f"    confidence_offset: {curve.offset:.3g}",
+        f"    confidence_doubted: {doubted(sides['fitted'], best.margin, wrong, decode):.2f}",
         "",
         "| scans | margin | n | flagged | wrong among those that are not (95 % interval) |",
         "|---|---|---|---|---|",

@@ -164,7 +164,8 @@ def interpret(
     confidences = vertebrae.mask_confidences(posterior, labels)
     if inference.decode.enabled:
         curve = Curve(inference.decode.confidence_slope, inference.decode.confidence_offset)
-        confidences = {index: calibrated(level.confidence, curve) for index, level in levels.items()}
+        most = inference.decode.confidence_doubted if sequence.uncertain else 1.0
+        confidences = {index: min(most, calibrated(level.confidence, curve)) for index, level in levels.items()}
     maps = list(soft_maps(posterior, labels, threshold=inference.spine_threshold))
     first = undo_soft(maps, geometry) if again is None or both else None
     unseen: frozenset[int] = frozenset()

@@ -36,6 +36,7 @@ def test_values_are_printed_as_configuration_and_confirmed(sides, tmp_path, monk
     values = yaml.safe_load(said.split("\n\n")[0])["inference"]["decode"]
     assert values["uncertain_margin"] == 3.5
     assert values["confidence_slope"] > 0
+    assert values["confidence_doubted"] == 0  # of the three that are flagged one has no vertebra and two only wrong names
     assert "| confirmed | 3.50 | 9 | 3 (33.3%) | 0 of 6 (0.0%, at most 45.9%) |" in said
     assert "| fitted | 0.00 | 9 | 2 (22.2%) | 1 of 7 (14.3%, at most 57.9%) |" in said
     # of 16 vertebrae 12 are right; all have raw confidence 0.8, but for the two L3 that are not in the truth: 0.4
@@ -61,6 +62,16 @@ def test_an_answer_behind_which_a_better_rival_cannot_be_counted_is_flagged_at_e
     write(tmp_path, "close", {"L1": "L2", "L2": "L3"}, margin=0.1, flagged=True)
     _, _, flagged = calibrate.margins(one_row_per_scan(tmp_path), "names", decode)
     assert flagged.tolist() == [False, True]  # close, hidden
+
+
+def test_what_flagged_scans_have_right_limits_their_confidence(tmp_path) -> None:
+    decode = config.resolve("pretrain").inference.decode
+    write(tmp_path / "scans", "close", same("L1", "L2", "L3"), margin=1.0)
+    write(tmp_path / "scans", "wrong", {"L1": "L2"}, margin=1.5)
+    write(tmp_path / "scans", "passes", same("L1", "L2"), margin=9.0)
+    side = calibrate.read_side([tmp_path])
+    assert calibrate.doubted(side, 3.0, "names", decode) == 3 / 4
+    assert calibrate.doubted(side, 0.5, "names", decode) == 1.0  # nobody is flagged
 
 
 def test_scans_whose_rare_anatomy_nothing_shows_are_left_out_of_the_fit(sides) -> None:

@@ -121,6 +121,20 @@ def test_confidences_follow_the_curve_of_the_configuration():
         assert after.confidence == pytest.approx(expected / (1 + expected), abs=1e-6)
 
 
+def test_no_name_of_a_flagged_scan_is_surer_than_flagged_scans_are_right():
+    spine, image, geometry = scene(levels=("L2", "L3"))
+    decode = SETTINGS.decode.model_copy(update={"confidence_doubted": 0.8})
+    settings = SETTINGS.model_copy(update={"decode": decode})
+    found = interpret(spines.posterior(spine), image, geometry, inference=settings)
+    assert found.sequence.uncertain  # two are too few to count by
+    assert [finding.confidence for finding in found.findings] == [0.8, 0.8]
+    spine, image, geometry = scene(margin_top_mm=20.0, margin_bottom_mm=20.0)
+    sure = settings.model_copy(update={"decode": decode.model_copy(update={"uncertain_margin": 0.0})})
+    found = interpret(spines.posterior(spine), image, geometry, inference=sure)
+    assert not found.sequence.uncertain
+    assert min(finding.confidence for finding in found.findings) > 0.8
+
+
 def test_without_decoding_labels_are_the_networks_own_and_certainty_is_not_claimed():
     spine, image, geometry = scene()
     settings = SETTINGS.model_copy(update={"decode": SETTINGS.decode.model_copy(update={"enabled": False})})

@@ -45,6 +45,12 @@ class Decode(Section):
         description="of the curve from the decoding's log odds of a name to those that are reported",
     )
     confidence_offset: float = Field(description="of the same curve; slope 1 and offset 0 report the decoding's own")
+    confidence_doubted: float = Field(
+        ge=0,
+        le=1,
+        description="in a scan that is flagged no name has more confidence than this: the share of names that are right "
+        "in flagged scans",
+    )
 
 
 class Inference(Section):

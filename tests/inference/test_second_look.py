@@ -170,12 +170,21 @@ def test_a_piece_that_the_vote_cut_off_goes_to_the_label_around_it():
     labels[1:5, 1:11, 1:11] = 20
     labels[7:11, 1:11, 1:11] = 21
     labels[8, 5, 5] = 20
-    labels[11, 11, 11] = 22
-    labels[6, 0, 0] = labels[11, 0, 0] = 22
+    labels[11, 11, 11] = 20
     expected = labels.copy()
-    expected[8, 5, 5] = 21
-    cut = labels.copy()
-    one_piece_each(cut, in_pieces={20, 22})
-    assert (cut == labels).all()
-    one_piece_each(labels, in_pieces={22})
+    expected[8, 5, 5] = expected[11, 11, 11] = 21  # the second touches 21 by a corner
+    one_piece_each(labels)
+    assert (labels == expected).all()
+
+
+def test_a_cut_vertebra_keeps_the_pieces_that_reach_the_border_and_no_specks():
+    labels = np.zeros((12, 12, 12), np.uint8)
+    labels[:4, 1:8, 1:8] = 20  # 196 voxels at the border
+    labels[0, 10, 9:11] = 20  # a process that comes into view: 1 %, at the border
+    labels[0, 11, 1] = 20  # a speck at the border
+    labels[8:11, 2:5, 2:5] = 20  # inside, apart from the rest
+    expected = labels.copy()
+    expected[0, 11, 1] = 0
+    expected[8:11, 2:5, 2:5] = 0
+    one_piece_each(labels, in_pieces={20})
     assert (labels == expected).all()

@@ -36,7 +36,7 @@ def test_values_are_printed_as_configuration_and_confirmed(sides, tmp_path, monk
     values = yaml.safe_load(said.split("\n\n")[0])["inference"]["decode"]
     assert values["uncertain_margin"] == 3.5
     assert values["confidence_slope"] > 0
-    assert values["confidence_doubted"] == 0  # of the three that are flagged one has no vertebra and two only wrong names
+    assert values["confidence_doubted"] == 0  # of three that are flagged one has no vertebra, two only wrong names
     assert "| confirmed | 3.50 | 9 | 3 (33.3%) | 0 of 6 (0.0%, at most 45.9%) |" in said
     assert "| fitted | 0.00 | 9 | 2 (22.2%) | 1 of 7 (14.3%, at most 57.9%) |" in said
     # of 16 vertebrae 12 are right; all have raw confidence 0.8, but for the two L3 that are not in the truth: 0.4

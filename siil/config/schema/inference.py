@@ -48,8 +48,8 @@ class Decode(Section):
     confidence_doubted: float = Field(
         ge=0,
         le=1,
-        description="in a scan that is flagged no name has more confidence than this: the share of names that are right "
-        "in flagged scans",
+        description="in a scan that is flagged no name has more confidence than this: the share of names that are "
+        "right in flagged scans",
     )
 
 

@@ -50,13 +50,17 @@ def margins(scans: pd.DataFrame, wrong: str, decode: Decode) -> tuple[np.ndarray
     A scan without a vertebra is flagged; so is one with an unusual answer (T13, L6, no T12), one whose first rival fits
     better (margin 0: it cannot be counted there), one where the network alone names more than a share of the vertebrae
     otherwise, and what was flagged with a margin that is large enough for `decode`, the settings of the measurement.
+    A scan that begins with C1 needs less margin; what it needs less is added to its margin.
     """
+    c1 = scans["enumeration"].str.match(r"C1\b").to_numpy(bool)
     margin = scans["margin"].fillna(np.inf).to_numpy(float)
+    hidden = margin <= 0
+    margin = margin + c1 * (decode.uncertain_margin - decode.uncertain_margin_c1)
     nothing = scans["n_predicted"].to_numpy() == 0
     unusual = scans["enumeration"].str.contains("with").to_numpy(bool) & decode.uncertain_unusual
     renamed = scans["renamed"].to_numpy(float) > decode.uncertain_renamed
     said = scans["flagged"].to_numpy(bool) & (margin >= decode.uncertain_margin)
-    return margin, ~scans[_COLUMNS[wrong]].to_numpy(bool), nothing | unusual | (margin <= 0) | renamed | said
+    return margin, ~scans[_COLUMNS[wrong]].to_numpy(bool), nothing | unusual | hidden | renamed | said
 
 
 def words(name: str, found: Limit) -> str:

@@ -86,6 +86,7 @@ def doubt(
     rivals: tuple[Enumeration, ...],
     hides: bool,
     beyond: str,
+    above: bool,
     below: bool,
     unsupported: str,
     decode: Decode,
@@ -100,7 +101,7 @@ def doubt(
         rivals: other enumerations, best first.
         hides: the first rival fits better, but holds rare anatomy that the scan cannot show.
         beyond: where the spine goes on without a name, as `below L5`; empty where it does not.
-        below: the spine ends in view.
+        above, below: the spine begins, ends in view.
         unsupported: an end of the spine in view that the network calls by its neighbour's name; empty: none.
         decode: the limits.
     """
@@ -108,7 +109,8 @@ def doubt(
         return f"{span(rivals[0].names)} fits better, but the scan does not show the borders to count it by"
     if renamed > decode.uncertain_renamed:
         return f"the network alone names {renamed:.0%} of the vertebrae otherwise"
-    if margin is not None and margin < decode.uncertain_margin:
+    least = decode.uncertain_margin_c1 if above and names[0] == "C1" else decode.uncertain_margin
+    if margin is not None and margin < least:
         return f"{span(rivals[0].names)} ({rivals[0].changes[0]}) is {margin:.1f} nats behind"
     if rare := unusual_reason(names, decode):
         return rare

@@ -107,6 +107,7 @@ def _read(
         rivals=rivals,
         hides=bool(hides),
         beyond=beyond,
+        above=above,
         below=below,
         unsupported=_unsupported(levels, above=above, below=below),
         decode=decode,
@@ -139,14 +140,16 @@ def _unsupported(levels: tuple[Level, ...], *, above: bool, below: bool) -> str:
 
 
 def _beyond(levels: tuple[Level, ...], evidence: Evidence) -> str:
-    """`above C3` or `below L5` where the spine goes on there by most of a vertebra that got no name, else nothing."""
+    """`above C3` or `below L5` where the spine goes on there by most of a vertebra that got no name, else nothing. What
+    is above C1 is the skull."""
     named = 1 - evidence.share[:, 0]
     first, last = levels[0], levels[-1]
     above = named[: round(first.start_mm / STEP_MM)][::-1]
     below = named[round(last.stop_mm / STEP_MM) :]
     for where, level, share in (("above", first, above), ("below", last, below)):
         most = round(_MOST * level.expected_mm / STEP_MM)
-        if len(share) >= most and share[:most].mean() > _DENSE:
+        skull = where == "above" and BY_INDEX[level.index].name == "C1"
+        if len(share) >= most and share[:most].mean() > _DENSE and not skull:
             return f"{where} {BY_INDEX[level.index].name}"
     return ""
 

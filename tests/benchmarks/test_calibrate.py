@@ -64,6 +64,17 @@ def test_an_answer_behind_which_a_better_rival_cannot_be_counted_is_flagged_at_e
     assert flagged.tolist() == [False, True]  # close, hidden
 
 
+def test_a_scan_that_begins_with_c1_needs_less_margin(tmp_path) -> None:
+    decode = config.resolve("pretrain").inference.decode
+    less = decode.uncertain_margin - decode.uncertain_margin_c1
+    assert less > 0
+    write(tmp_path, "neck", same("C1", "C2"), margin=2.0, enumeration="C1-C2")
+    write(tmp_path, "trunk", same("T10", "T11"), margin=2.0, enumeration="T10-T11")
+    margin, _, flagged = calibrate.margins(one_row_per_scan(tmp_path), "names", decode)
+    assert margin.tolist() == [2.0 + less, 2.0]
+    assert not flagged.any()
+
+
 def test_what_flagged_scans_have_right_limits_their_confidence(tmp_path) -> None:
     decode = config.resolve("pretrain").inference.decode
     write(tmp_path / "scans", "close", same("L1", "L2", "L3"), margin=1.0)

@@ -204,6 +204,34 @@ def test_spine_that_goes_on_without_a_name_is_flagged():
     assert "goes on" not in sequence.reason
 
 
+def test_above_c1_there_is_only_the_skull():
+    spine = spines.tube(spines.names("C1", "T3"), margin_top_mm=40)
+    added = np.zeros(spine.truth.shape, bool)
+    top = int(np.flatnonzero((spine.truth > 0).any(axis=(1, 2))).max())
+    added[top + 1 : top + 8] = (spine.truth > 0)[top - 6 : top + 1].any(axis=0)
+    unaware = np.where(added, BY_NAME["C1"].index, spine.truth).astype(np.uint8)
+    sequence, *_ = decode(with_bone(spines.posterior(spine, says=unaware), added))
+    assert sequence.candidates[0].names[0] == "C1"
+    assert "goes on" not in sequence.reason
+
+
+@pytest.mark.parametrize(
+    ("levels", "least"), [(("C1", "T2"), "uncertain_margin_c1"), (("C3", "T4"), "uncertain_margin")]
+)
+def test_where_c1_is_in_view_less_margin_is_enough(levels, least):
+    spine = spines.tube(spines.names(*levels), margin_top_mm=20)
+    both = {"uncertain_margin": 0.0, "uncertain_margin_c1": 0.0, "uncertain_renamed": 1.0}
+    free, *_ = decode(spines.posterior(spine), settings=DECODE.model_copy(update=both))
+    assert free.margin is not None
+    strict = DECODE.model_copy(update={**both, least: free.margin + 1})
+    sequence, *_ = decode(spines.posterior(spine), settings=strict)
+    assert "nats behind" in sequence.reason
+    other = {"uncertain_margin", "uncertain_margin_c1"} - {least}
+    lax = DECODE.model_copy(update={**both, other.pop(): free.margin + 1})
+    sequence, *_ = decode(spines.posterior(spine), settings=lax)
+    assert "nats behind" not in sequence.reason
+
+
 @pytest.mark.parametrize("spacing_mm", [3.0, 4.0])
 @pytest.mark.parametrize("sharp", [0.5, 0.7])
 def test_no_fifth_lumbar_vertebra_is_made_of_the_processes_of_a_fourth_and_its_absence_is_flagged(spacing_mm, sharp):

@@ -31,6 +31,9 @@ class Decode(Section):
         le=0, description="log prior that O_R misses the spine above a first label other than C1 or below one above L5"
     )
     uncertain_margin: float = Field(ge=0, description="runner-up closer than this: enumeration uncertain, nats")
+    uncertain_margin_c1: float = Field(
+        ge=0, description="the same where the spine begins in view with C1, which all others are counted from, nats"
+    )
     uncertain_below: int = Field(
         ge=0, description="fewer well-visible vertebrae than this: too few to tell names by, enumeration uncertain"
     )

@@ -133,10 +133,10 @@ def record(
         path: the run.json to write.
         stage: verb of the pipeline.
         config: the resolved sections that the stage saw.
-        inputs: files whose SHA-256 goes into the record, by name; folders are kept as far as names need them to differ.
+        inputs: files whose SHA-256 goes into the record under their name; with folders where names are equal.
         outputs: the same of files that the block writes.
         seed: seed of the randomness used, if any.
-        write: False for those of several processes that leave the record to the first.
+        write: False in the processes that leave the record to the first one.
 
     Raises:
         InputError: an input does not exist.

@@ -1,6 +1,6 @@
 """What figures and report read of an experiment: the aggregated tables, and the volumes of single scans on demand.
 
-Written by the stages aggregate, test and preprocess; the paths are spelled here and nowhere else in siil.report.
+Written by the stages preprocess, train, test and aggregate.
 Tables are pandas frames with typed columns; volumes are (Z, Y, X) on the working grid with internal class indices.
 """
 

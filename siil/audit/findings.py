@@ -11,8 +11,8 @@ COLUMNS: Final = ("case", "kind", "where", "suspicion", "reason")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One suspicion. where: a vertebra, a pair, or `scan`. suspicion: a value over the limit of its check, so from 1
-    on the scan is suspected, and below 1 it is worth a look. words: why, for a person."""
+    """One suspicion. where: a vertebra, a pair, or `scan`. suspicion: a value over the limit of its check (5 where
+    nothing was measured): from 1 on the scan is suspected, below 1 it is worth a look. words: why, for a person."""
 
     case: str
     kind: str

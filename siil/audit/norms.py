@@ -62,19 +62,19 @@ def features(scan: Measured) -> np.ndarray:
 
 
 def pitch_mm(one: np.ndarray, two: np.ndarray) -> float:
-    """Distance of two centres, at least a tenth of a mm."""
+    """Distance of two centres (z, y, x) in mm, at least a tenth of a mm."""
     return max(float(np.linalg.norm(one - two)), 0.1)
 
 
 def residuals(found: np.ndarray, norms: Norms) -> np.ndarray:
-    """`features` without what is usual for the level and without the patient's own size."""
+    """`features` [levels, features] without what is usual for the level and without the patient's own size."""
     rest = found - norms.centre
     rest[:, : len(SIZES)] -= patient(rest[:, : len(SIZES)])
     return rest
 
 
 def patient(rest: np.ndarray) -> np.ndarray:
-    """log factor of a patient for each size: the median over the vertebrae, 0 where there is none."""
+    """[sizes] log factor of a patient: the median of `rest` [levels, sizes] over the vertebrae, 0 where none is."""
     return np.array([np.median(c[~np.isnan(c)]) if (~np.isnan(c)).any() else 0.0 for c in rest.T])
 
 

@@ -4,7 +4,7 @@ Used by `labelmaps`. What another tool labels beside vertebrae is background; a 
 refused, because then the map is of another tool. Sources:
 
     verse                VerSe's README (anjany/verse)
-    totalsegmentator     class map `total` of version 2 (totalsegmentator/map_to_binary.py); one file or one each
+    totalsegmentator     class map `total` of version 2 (totalsegmentator/map_to_binary.py); one file or one a bone
     totalsegmentator_v1  class map `total_v1` of the same file: 18 L5 to 22 L1, 23 T12 to 34 T1, 35 C7 to 41 C1
     vertebrae_pp         TotalSegmentator's task of that name: 1 C1 to 24 L5, as in VerSe
     spineps              vertebrae as in VerSe; ribs + 32, discs + 100 and endplates + 200 (SPINEPS README, TPTBox)

@@ -93,7 +93,7 @@ class Results:
         }
 
     def scan(self, model: str, fold: int, case: str) -> Scan:
-        """A scan's arrays, ready to draw."""
+        """A scan's arrays, ready to draw. Raises DatasetError where a file is missing or the sizes differ."""
         found = self.volumes(model, fold, case)
         shapes = {name: volume.array.shape for name, volume in found.items()}
         if len(set(shapes.values())) != 1:

@@ -32,7 +32,10 @@ _VERSIONS = ("torch", "monai", "numpy", "SimpleITK", "nibabel", "pandas", "sciki
 
 
 def code_digest(stage: str) -> str:
-    """12 hex digits over the import closure of the stage's module, comments and docstrings stripped, and its assets."""
+    """12 hex digits over the import closure of the stage's module and its assets.
+
+    Comments, and docstrings of modules, classes and functions, do not count; a string below a constant does.
+    """
     return _code_digest(stage, PACKAGE)
 
 

@@ -53,7 +53,9 @@ VERSE_MM = (18.9, 18.4, 16.1, 16.3, 16.0, 17.5, 18.8, 20.7, 21.7, 21.7, 22.1, 22
 VERSE_MM += (31.3, 33.0, 34.0, 34.1, 32.2, 30.7)
 VERSE_SD_MM = (3.7, 1.9, 2.0, 1.9, 1.8, 1.8, 1.5, 1.8, 1.8, 1.8, 1.9, 1.9, 2.2, 1.8, 1.9, 1.8, 2.1, 2.0)
 VERSE_SD_MM += (2.7, 2.8, 2.9, 3.0, 3.3, 2.7)
+"""Distance of each level, C1 to L5, to the next in 193 scans of VerSe: mean and standard deviation."""
 _WITHOUT_STATURE = 0.7
+"""share of that spread which is left without the patients' sizes"""
 
 
 def drawn(seed: int, folder: Path) -> Drawn:

@@ -1,4 +1,4 @@
-"""What does a command cost, in time and memory? And work that must not count as its cost."""
+"""What does a command cost, in time and memory? `cost` measures; `apart` runs what must not count."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 Internal indices are consecutive in anatomical order with T13 between T12 and L1 (the order carries meaning: OCPL,
 decoding). On disk every mask uses the VerSe codes. 0 is background in both. Sacrum (26) and coccyx (27) are background
-to the network. 255 is in both a voxel that nobody annotated: it may be spine or background, teaches nothing and is no
-class.
+to the network. In both 255 is a voxel that nobody annotated, which may be spine or background and teaches nothing, and
+254 is spine whose vertebra nobody named; neither is a class.
 """
 
 from __future__ import annotations

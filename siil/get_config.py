@@ -19,7 +19,10 @@ EXPERIMENT = "custom"
 
 
 def get_config(arguments: Sequence[str] | None = None) -> tuple[Config, str]:
-    """The configuration and the device that a command line asks for (default: the arguments of this program)."""
+    """The configuration and the device that a command line asks for (default: the arguments of this program).
+
+    Raises ConfigError for what `resolve` refuses, and for repeats.
+    """
     given = parser().parse_args(arguments)
     overrides = configuration.parse_overrides(given.set)
     config = configuration.resolve(EXPERIMENT, model=given.model, overrides={**overrides, "models": [given.model]})

@@ -21,20 +21,23 @@ from siil.audit.parts import parts
 from siil.audit.shift import best_shift
 
 SHIFT: Final = 6.0
-"""half squared spreads by which other names must fit better"""
+"""by how much the other names must fit better (`gain` of siil.audit.shift)"""
 GAP: Final = 1.55
-"""times the usual distance: a vertebra without a label lies between"""
+"""times the usual distance; from here on a vertebra without a label lies between"""
 PIECE: Final = 0.25
-"""share of the level's usual volume that a second piece has, half a level and more away"""
+"""share of the level's usual volume; a second piece of so much, half a level or more away, is a repeat"""
 MOVED_HU: Final = 10.0
+"""how much denser it is under the whole mask where that is moved"""
 MIRRORED_HU: Final = 5.0
+"""the same where it is mirrored"""
 CONTRAST_HU: Final = 40.0
+"""how much denser a vertebra must be than what is around it"""
 SPACING: Final = 0.25
-"""log of a factor between heights and table"""
+"""log of heights, or of widths, over the usual ones"""
 ASPECT: Final = 0.19
-"""log of a factor between heights and widths"""
+"""log of heights over widths, or of widths over depths, over what is usual for them"""
 MARGIN: Final = 4.0
-"""nats of the decoding"""
+"""nats by which a held-out answer must be ahead of its rivals"""
 _LEAST: Final = 3
 _CERTAIN: Final = 5.0
 

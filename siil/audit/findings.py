@@ -11,8 +11,8 @@ COLUMNS: Final = ("case", "kind", "where", "suspicion", "reason")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One suspicion. where: a vertebra, a pair, or `scan`. suspicion: 1 and above is suspected (a value over the limit
-    of its check; 10 at most), below 1 is worth a look. words: why, for a person."""
+    """One suspicion. where: a vertebra, a pair, or `scan`. suspicion: a value over the limit of its check (5 where
+    nothing was measured): from 1 on the scan is suspected, below 1 it is worth a look. words: why, for a person."""
 
     case: str
     kind: str
@@ -45,7 +45,7 @@ def to_text(rows: Sequence[Finding]) -> str:
 def exclusion(rows: Sequence[Finding], excluded: Sequence[str] = ()) -> str:
     """YAML for the file of a data set in config/datasets: `exclude`, with each case's first reason behind it.
 
-    excluded: what stands there already. It stays: a list without these would bring them back.
+    excluded: cases that the file excludes already. They are listed too, or the new list would bring them back.
     """
     reasons: dict[str, Finding] = {}
     for row in rows:

@@ -87,7 +87,7 @@ def _scan_of(mask: Path) -> Path | None:
 
 
 def look(scan: Labelled, results: Path | None = None) -> Measured:
-    """Read and measure one scan. What cannot be read is a word of the result, not an error: the others go on.
+    """Read and measure one scan. What cannot be read is said in the `words` of the result, so that the others go on.
 
     results: folder of an experiment whose tests left `{case}_seg.nii.gz` (predictions by networks that held it out).
     """

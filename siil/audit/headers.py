@@ -15,13 +15,13 @@ from siil.scan.nifti import nib
 
 _AWAY_MM: Final = 5.0
 _RING_MM: Final = 12.0
-"""C1 has no body: the centre of its ring lies in the canal or in the dens, so its distance counts"""
+"""C1 has no body, and the centre of its ring lies in the canal or in the dens: so near to it counts as inside"""
 _APART_MM: Final = 5.0
 _OPPOSITE: Final = dict(zip("LRPASI", "RLAPIS", strict=True))
 
 
 def contradictions(header: Any) -> list[str]:
-    """Where the two matrices of a NIfTI header turn or move the scan otherwise: one line, or none."""
+    """One line where the two matrices of a NIfTI header disagree on axes or place (by more than 5 mm), else none."""
     if not (int(header["sform_code"]) and int(header["qform_code"])):
         return []
     sform, qform = header.get_sform(), header.get_qform()

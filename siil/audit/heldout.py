@@ -16,7 +16,8 @@ _AGREE: Final = 0.8
 def constant_shift(mask: np.ndarray, predicted: np.ndarray) -> tuple[int, int] | None:
     """Levels that the prediction lies below the mask, and in how many of the vertebrae that both show.
 
-    None where fewer than three vertebrae are covered or less than four in five agree. Arrays: VerSe codes, one grid.
+    None where fewer than three vertebrae are covered or less than four in five agree.
+    Arrays [Z, Y, X]: VerSe codes, one grid.
     """
     moved = []
     for code in np.unique(mask).tolist():

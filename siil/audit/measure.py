@@ -141,7 +141,7 @@ def _bone(
 
 
 def _cut(box: Box, shape: tuple[int, ...]) -> bool:
-    """Up and down a voxel more counts: the grid is coarse."""
+    """Does a face of the grid cut it? Above and below also where one voxel is left, since the grid is coarse."""
     rim = (1, 0, 0)
     return any(s.start <= r or s.stop >= size - r for s, size, r in zip(box, shape, rim, strict=True))
 

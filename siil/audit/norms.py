@@ -1,4 +1,4 @@
-"""What is usual: size, distance and company of each level, from the data set itself where it has enough scans.
+"""What is usual for each level: sizes, distances, ribs or pelvis beside it; of the data set itself where it suffices.
 
 Distances to the next vertebra are those of 193 public scans of VerSe (mean ± sd of expert centroids, in mm); the other
 numbers come from phantoms (siil.phantom, `python -m benchmarks.audit --norms`). A level that at least `ENOUGH` scans
@@ -31,7 +31,7 @@ STATURE: Final = 0.08
 _LEAST: Final = np.array([0.05, 0.06, 0.04, 0.04, 0.05, 0.35, 0.5])
 """spreads are never smaller: half a voxel of the coarse grid and the annotators' habits"""
 _REAL: Final = np.array([1, 1.5, 1.5, 1.5, 1.5, 2, 2])
-"""how much wider real ones lie: other annotators, spurs beside the bodies"""
+"""how much wider real masks spread than phantoms: other annotators, spurs beside the bodies"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class Norms:
 
 
 def features(scan: Measured) -> np.ndarray:
-    """[len(USUAL), len(FEATURES)] of a scan by the labels that it has; NaN where nothing is to be had: cut vertebrae
-    have no sizes, and only neighbours have a distance."""
+    """[len(USUAL), len(FEATURES)] of a scan by the labels that it has; NaN where there is nothing to measure:
+    cut vertebrae have no sizes, and only neighbours have a distance."""
     found = np.full((len(USUAL), len(FEATURES)), np.nan)
     for bone, below in zip(scan.bones, (*scan.bones[1:], None), strict=False):
         if bone.code not in PLACE:
@@ -62,19 +62,19 @@ def features(scan: Measured) -> np.ndarray:
 
 
 def pitch_mm(one: np.ndarray, two: np.ndarray) -> float:
-    """Distance of two centres, at least a tenth of a mm."""
+    """Distance of two centres (z, y, x) in mm, at least a tenth of a mm."""
     return max(float(np.linalg.norm(one - two)), 0.1)
 
 
 def residuals(found: np.ndarray, norms: Norms) -> np.ndarray:
-    """`features` without what is usual for the level and without the patient's own size."""
+    """`features` [levels, features] without what is usual for the level and without the patient's own size."""
     rest = found - norms.centre
     rest[:, : len(SIZES)] -= patient(rest[:, : len(SIZES)])
     return rest
 
 
 def patient(rest: np.ndarray) -> np.ndarray:
-    """log factor of a patient for each size: the median over the vertebrae, 0 where there is none."""
+    """[sizes] log factor of a patient: the median of `rest` [levels, sizes] over the vertebrae, 0 where none is."""
     return np.array([np.median(c[~np.isnan(c)]) if (~np.isnan(c)).any() else 0.0 for c in rest.T])
 
 

@@ -1,7 +1,7 @@
 """Would the whole scan fit better under other names? Its vertebrae against what is usual a level up or down.
 
 Sizes tell by their profile (the patient's own factor is taken out under each hypothesis), ribs and pelvis by where they
-begin. One odd vertebra cannot decide: each number's say is bounded.
+begin. One odd vertebra cannot decide, since each deviation counts only up to a bound.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Distances: expert centroids of 193 public scans of VerSe (2,290 vertebrae; Sekuboyina et al., Medical Image Analysis 73
 (2021) 102166), log of the mean; the spread is what is left without the patient's size. The rest: phantoms without rare
-anatomy
-(seeds 97500 to 97559, `python -m benchmarks.audit --norms`); L6 is as L5. log of mm and cm³; square root of cm³.
+anatomy (seeds 97500 to 97559, `python -m benchmarks.audit --norms`); L6 is as L5. log of mm and cm³; square root of
+cm³.
 """
 
 from __future__ import annotations

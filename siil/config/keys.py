@@ -104,7 +104,7 @@ def schema() -> dict[str, Any]:
 
 
 def pages() -> dict[Path, str]:
-    """What the two files should hold."""
+    """What the two files should hold. Raises ConfigError where the README lost the lines around a table."""
     text = README.read_text(encoding="utf-8")
     for name, made in (("files", files_table()), ("keys", table())):
         begin, end = f"<!-- {name}: made by `make schema` -->", f"<!-- end of {name} -->"

@@ -52,7 +52,10 @@ def resolve(
 def lay(
     experiment: str, *, model: str | None = None, overrides: Mapping[str, Any] | None = None, root: Path = CONFIG_DIR
 ) -> list[Layer]:
-    """The layers of which `resolve` makes a configuration (the same arguments), lowest first. Nothing is validated."""
+    """The layers of which `resolve` makes a configuration (the same arguments), lowest first. Nothing is validated.
+
+    Raises ConfigError for an unknown file, an experiment set as a value, and a dataset that is no name.
+    """
     experiments = experiment_layers(root / "experiments", experiment)
     given = dict(overrides or {})
     asked = given.pop("experiment", experiment)

@@ -6,7 +6,7 @@ from siil.config.schema.model import Model
 from siil.errors import ConfigError
 
 STAGES = {"resnet10": 4, "pyramid": 3}
-"""Stages of an encoder: so many widths."""
+"""How many stages an encoder has, each with a width."""
 MULTIPLES = {"resnet10": 4, "pyramid": 8}
 """Stride of an encoder where it is deepest."""
 

@@ -1,4 +1,4 @@
-"""Which cases there are, whence they come, in which fold, and where training looks in them (pap).
+"""Which cases there are, where they come from, in which fold, and where training looks in them (pap).
 
 Lives here: a module for each kind of source (verse, ctspine1k, custom; registry knows them all), how files come
 (download, transfer, manifest) and are found (layout, labelmaps with their codes), the table of cases (cases, indexing,

@@ -8,7 +8,7 @@ voxels out.
 Beyond is what lies past the plane through the centroid of the first or last labelled vertebra, at right angles to the
 line from its neighbour's centroid (to the patient's long axis where it is the only one). Nothing is beyond C1, and
 nothing beyond L5 or L6: the sacrum comes next, which is background. An L6 without a label below a labelled L5, and gaps
-between labelled vertebrae, are taken for what they look like.
+between labelled vertebrae, stay background.
 """
 
 from __future__ import annotations

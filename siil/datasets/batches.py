@@ -1,7 +1,7 @@
 """Which cases are prepared together: the batches of the steps preprocess and pap.
 
-A case's batch follows from its id and the number of batches, and that doubles as a dataset grows: one more case changes
-the batch that it falls into, and no other.
+A case's batch follows from its id and the number of batches. One more case changes the batch that it falls into and no
+other, except when it makes the number of batches double.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from siil.datasets.cases import Case
 from siil.errors import InputError
 
 CASES = 64
-"""About as many, or half as many, are in one batch: enough that starting a process does not count."""
+"""About half as many to as many are in one batch: enough that the start of its process hardly counts."""
 
 
 def count(cases: int) -> int:

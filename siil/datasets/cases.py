@@ -22,7 +22,7 @@ from siil.run.tsv import read_table
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One scan. Lists are space-separated in the file; an empty string means none or unknown."""
+    """One scan. Lists are space-separated; an empty string means none or unknown. spacing_mm and size_vox: x, y, z."""
 
     case: str
     patient: str

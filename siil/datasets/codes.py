@@ -4,14 +4,14 @@ Used by `labelmaps`. What another tool labels beside vertebrae is background; a 
 refused, because then the map is of another tool. Sources:
 
     verse                VerSe's README (anjany/verse)
-    totalsegmentator     class map `total` of version 2 (totalsegmentator/map_to_binary.py); one file or one a structure
+    totalsegmentator     class map `total` of version 2 (totalsegmentator/map_to_binary.py); one file or one a bone
     totalsegmentator_v1  class map `total_v1` of the same file: 18 L5 to 22 L1, 23 T12 to 34 T1, 35 C7 to 41 C1
     vertebrae_pp         TotalSegmentator's task of that name: 1 C1 to 24 L5, as in VerSe
     spineps              vertebrae as in VerSe; ribs + 32, discs + 100 and endplates + 200 (SPINEPS README, TPTBox)
     nnunet               nnU-Net wants consecutive labels: VerSe's, T13 after L6; or a `dataset.json` with names
 
-An endplate is part of a vertebra, as in VerSe's masks, but its number does not say of which: models for MR give the
-superior plate of L2 the number of L1. So it is `PLATE`, and goes to the body that it touches (`labelmaps`).
+An endplate is part of a vertebra, as in VerSe's masks, but its number does not say which: models for MR give the
+superior plate of L2 the number of L1. So it becomes `PLATE` and goes to the body that it touches (`labelmaps`).
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from siil.run import files
 
 log = logging.getLogger(__name__)
 _PATIENTS = 3.0
-"""The number of patients counts this much more than any other balanced figure."""
+"""Added to the weight of the number of patients, which is 1 as that of every other balanced figure."""
 LISTS = ("training", "validation", "testing")
 
 
@@ -189,7 +189,8 @@ def _fold_ids(*lists: Iterable[str]) -> Fold:
 def _deal(cases: Sequence[Case], shares: Sequence[float], rare: Sequence[str], seed: int) -> list[list[Case]]:
     """Deal patients into groups of about `shares` of everything that `_features` counts, the hardest first.
 
-    A patient goes where the squared relative excess over the shares grows least; ties go to the seed.
+    A patient goes where `_cost` grows least, of equals into the first group. Equally hard patients come in an order
+    that the seed draws.
     """
     groups: dict[str, list[Case]] = {}
     for case in cases:

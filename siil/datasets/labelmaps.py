@@ -1,7 +1,7 @@
 """Label maps made by other tools: which file is which case, and the map in VerSe codes.
 
-Used by `siil score` (`siil evaluate --pred DIR --gt DIR --codes NAME`), so that rivals are compared by one code; the
-tables are in `codes`. An endplate that a tool labels apart (SPINEPS) belongs to the vertebra that it touches.
+Used by `siil score` (`siil evaluate --pred DIR --gt DIR --codes NAME`), so that all methods are scored by the same
+code; the tables are in `codes`. An endplate that a tool labels apart (SPINEPS) belongs to the vertebra that it touches.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _of_structures(folder: Path) -> str:
 def read(paths: Sequence[Path], codes: Mapping[int, int], *, expected: str = "codes") -> Volume:
     """A label map in VerSe codes (uint8), from one file or from one file per structure.
 
-    expected: the defect of siil.scan.defects that a label outside of `codes` is.
+    expected: what siil.scan.defects calls a label that `codes` does not hold.
 
     Raises:
         InputError: what `siil.scan.volume.read_volume` refuses, fractions, or a label that the table does not hold.

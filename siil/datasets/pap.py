@@ -1,6 +1,6 @@
 """`pap`, the processed probability map: where the centre of a training patch falls.
 
-Step 4 of the pipeline, used in training only (docs/method.md, section 11; the paper does not say how its map is made).
+Step 4 of the pipeline, used in training only. The paper does not say how its map is made; this one is ours.
 Every vertebra present has equal mass, spread over its voxels, so that C2 is met as often as L3; the topmost and the
 lowermost visible vertebra and the rare classes count double; a floor keeps the neighbourhood of the spine and the
 background reachable.

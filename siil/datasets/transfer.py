@@ -183,4 +183,5 @@ def _of(total: int | None) -> str:
 
 
 def one_line(error: BaseException) -> str:
+    """Kind and text of an error in one short line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"

@@ -5,7 +5,7 @@
 
 `root` is whatever the archive was unpacked to; its name says training, validation or test. Quirks that are met: `dir-`
 is ax, sag, iso or absent; split series are cases of one patient; the centroid file is `seg-subreg_ctd` or `seg-vb_ctd`;
-a mask's name may say the modality (`_mod-ct`); sub-region masks that lie about are no vertebra masks; some CTs have no
+a mask's name may say the modality (`_mod-ct`); sub-region masks beside them are passed over; some CTs have no
 mask.
 Labels and counts: docs/data.md.
 """

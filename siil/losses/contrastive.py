@@ -1,4 +1,4 @@
-"""L_M: embeddings near the memory of their class and far from that of others (method.md, section 6).
+"""L_M: embeddings near the memory of their class and far from that of others (docs/method.md).
 
 The embedding carries the gradient, only the memory is detached: nothing else trains the GRU. Neighbours in anatomical
 order are the harder negatives: exp(1 / d).
@@ -30,8 +30,8 @@ def contrast(
 ) -> Float[Tensor, " B"]:
     """inter + 50 intra / temperature, mean over the present vertebrae whose memory is filled, per sample; none: zero.
 
-    Background (class 0) takes no part, neither as instance nor as a negative. A vertebra that the labels do not tell of
-    (`told`; siil.model.mill.told_classes) is not counted.
+    Background (class 0) takes no part, neither as instance nor as a negative. told: whether the labels say if a
+    class is in the patch (siil.model.mill.told_classes); where they do not, its vertebra is not counted.
     """
     unit = functional.normalize(embeddings[:, 1:], dim=2)
     slots = functional.normalize(memory[1:].detach().to(unit.dtype), dim=2)

@@ -1,4 +1,4 @@
-"""L_L: does slice i contain class j? Supervises L^, the logits of MILL (method.md, section 4)."""
+"""L_L: does slice i contain class j? Supervises L^, the logits of MILL (docs/method.md)."""
 
 from __future__ import annotations
 

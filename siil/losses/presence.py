@@ -1,4 +1,4 @@
-"""L_C: which vertebrae are in the patch? A focal loss (method.md, section 2)."""
+"""L_C: which vertebrae are in the patch? A focal loss (docs/method.md)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ GAMMA = 2
 def presence(
     logits: Float[Tensor, "B J"], target: Bool[Tensor, "B J"], told: Bool[Tensor, "B J"]
 ) -> Float[Tensor, " B"]:
-    """Focal loss, mean over the classes that the labels tell of, per sample: alpha for present classes, 1 - alpha for
-    absent ones."""
+    """Focal loss, mean over the classes that are `told` (siil.model.mill.told_classes), per sample: alpha for present
+    classes, 1 - alpha for absent ones."""
     truth = target.to(logits.dtype)
     entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     wrong = torch.where(target, 1 - logits.sigmoid(), logits.sigmoid())

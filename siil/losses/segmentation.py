@@ -1,8 +1,8 @@
-"""Dice and cross-entropy of O_R, O_S, R~ and S~ (method.md, section 10). Soft Dice has smoothing 1.
+"""Dice and cross-entropy of O_R, O_S, R~ and S~ (docs/method.md). Soft Dice has smoothing 1.
 
 Every function returns one value per sample, [B]; the mean over samples is taken once, in losses/total.py. Targets of K
 channels at full resolution are never made: values are gathered at the label of each voxel. What nobody annotated
-(labels UNLABELLED, or not `known`) takes no part: its logits are put where every sum of a term, and its gradient, is 0.
+(labels UNLABELLED, or not `known`) takes no part: its logits are set to NEVER, which adds 0 to every sum and gradient.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from siil.anatomy import UNNAMED
 
 SMOOTH = 1.0
 NEVER = -1e4
-"""A logit, or log probability, whose probability, cross-entropy with background and gradients are exactly 0."""
+"""A logit so low that its probability, its cross-entropy with background and their gradients are exactly 0."""
 
 
 def binary(
@@ -106,7 +106,7 @@ def mean_where(values: Float[Tensor, "B n"], mask: Bool[Tensor, "B n"]) -> Float
 
 
 def _known(labels: Integer[Tensor, "B *space"]) -> tuple[Bool[Tensor, "B n"], Integer[Tensor, "B n"]]:
-    """Which voxels have a name, and labels that can be gathered at: those that have none count as background."""
+    """Which voxels have a name, and labels that can be gathered at: voxels without a name are background there."""
     labels = labels.flatten(1)
     known = labels < UNNAMED
     return known, torch.where(known, labels, 0)

@@ -1,4 +1,4 @@
-"""The total loss: every term under its name, weighted by the configuration (method.md, section 10).
+"""The total loss: every term under its name, weighted by the configuration (docs/method.md).
 
     Dice+CE(O_R) + DiceCE(O_S) + DiceCE(S~) + DiceCE(R~) + L_L + 20 L_C + 0.05 L_M
 
@@ -34,7 +34,7 @@ def total_loss(output: Output, labels: Integer[Tensor, "B Z Y X"], *, loss: Loss
     Args:
         output: of the network; a baseline has the terms spine and vertebrae alone.
         labels: internal indices, any integer type. A voxel that nobody annotated (UNLABELLED) has no effect on any
-            term; its low-resolution cell, its slice and its patch are then known only as far as other labels tell.
+            term; of its low-resolution cell, slice and patch only the classes that other labels name are then known.
             Spine without a name (UNNAMED) is the same to all terms but O_R's.
         loss: weights and temperature.
         activation: softmax or sigmoid, of O_S.
@@ -81,8 +81,8 @@ def _core_terms(core: Core, labels: Integer[Tensor, "B Z Y X"], loss: Loss) -> T
 
 
 def _anew(term: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    """A term computed anew for the gradient: K channels in float32, several times over, would be a sixth of a step's
-    memory."""
+    """A term that is computed again for its gradient: to keep its K channels in float32, several times over, would take
+    a sixth of a step's memory."""
 
     def of_one(logits: Tensor, labels: Tensor) -> Tensor:
         return term(precise(logits), labels)

@@ -1,8 +1,8 @@
 """What of a prediction can be judged where a part of the truth was not annotated.
 
 Part of `evaluate` and `score` (with `evaluate.beyond_annotation: ignore`) and of training's validation, before anything
-is counted. Arrays are (Z, Y, X) with VerSe codes; siil.datasets.annotation says which voxels are UNLABELLED;
-UNNAMED ones, whose vertebra nobody told, count as such.
+is counted. Arrays are (Z, Y, X) with VerSe codes; siil.datasets.annotation says which voxels are UNLABELLED; spine
+without a name (UNNAMED) counts as not annotated too.
 """
 
 from __future__ import annotations

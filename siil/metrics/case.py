@@ -1,7 +1,7 @@
 """All metrics of one scan: a row per vertebra of the truth or the prediction, and one for the scan.
 
-Called by stage `evaluate` (every space) and by training's validation. Whole arrays are read twice, to locate the
-vertebrae; all else happens in their bounding boxes. Arrays are (Z, Y, X) with VerSe codes. Pure: no files.
+Called by the stages `evaluate` (once per space) and `score`. Whole arrays are only read to locate the vertebrae; all
+else happens in their bounding boxes. Arrays are (Z, Y, X) with VerSe codes. Pure: no files.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def score_case(
         complete: codes of the truth that the scan's border does not cut; None: judged by the border of this grid.
         tolerances_mm: of the surface Dice.
         identification_mm: a centroid farther than this is no hit.
-        surfaces: False leaves the surface metrics out (NaN), for a quick look during training.
+        surfaces: False leaves the surface metrics out (NaN), which is faster.
 
     Returns:
         Rows with `scope` vertebra (in order of the codes) and one with `scope` scan; columns of siil.metrics.rows.

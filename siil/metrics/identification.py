@@ -45,8 +45,8 @@ def verse_hits(truth: Centroids, predicted: Centroids, limit_mm: float = 20.0) -
 def match(truth: Centroids, predicted: Centroids, limit_mm: float = 20.0) -> list[Match]:
     """One-to-one matching by place alone: the pairs, at most `limit_mm` apart, of the smallest total distance.
 
-    A vertebra that stays alone costs `limit_mm`. So a column that is shifted by one level is matched by where its
-    vertebrae lie and not, 15 mm further each, by their names.
+    A vertebra that stays alone costs `limit_mm`. So where all names are one level off, vertebrae are still
+    matched with those at their place, and not with their namesakes 15 mm further on.
     """
     rows, columns = sorted(truth), sorted(predicted)
     if not rows or not columns:

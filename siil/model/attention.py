@@ -1,4 +1,4 @@
-"""Attention blocks of the two token streams (method.md, sections 3, 5 and 7): Ms and Mc of the paper's figure.
+"""Attention blocks of the two token streams (docs/method.md): Ms and Mc of the paper's figure.
 
 Pre-norm residual blocks. Keys and values carry no bias: softmax cancels that of the keys (it would never get a
 gradient), the output projection's bias holds that of the values.

@@ -1,6 +1,6 @@
-"""DE, the decoders: from concat(R~, S~, F) and the encoder's skips to O_R and O_S (method.md, section 9).
+"""DE, the decoders: from concat(R~, S~, F) and the encoder's skips to O_R and O_S (docs/method.md).
 
-`TwoDecoders` is the paper's; `SharedDecoder` is the light one of the demo. Both return (O_R, O_S) logits at full size.
+`TwoDecoders` is the paper's; `SharedDecoder` is light, and the default. Both return (O_R, O_S) logits at full size.
 """
 
 from __future__ import annotations

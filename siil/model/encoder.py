@@ -1,4 +1,4 @@
-"""EN, the encoders, and C, the presence head (method.md, section 2).
+"""EN, the encoders, and C, the presence head (docs/method.md).
 
 An encoder returns F and the skip connections of the decoders, coarse to fine. No convolution before a norm has a bias:
 the norm removes it.
@@ -82,7 +82,7 @@ class ResNet10(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """The light EN: stages at strides 1, 2, 4, 8, merged at stride 2. Sees further than it costs.
+    """The light EN: stages at strides 1, 2, 4, 8, merged at stride 2. The coarse stages see far and cost little.
 
     The last merge is a 1^3 convolution: the decoder's first one is 3^3 at the same stride, and two of them would be
     half of the network's arithmetic.

@@ -1,4 +1,4 @@
-"""MILL: the instance localisation matrix L, which slices each vertebra occupies (method.md, section 4).
+"""MILL: the instance localisation matrix L, which slices each vertebra occupies (docs/method.md).
 
 L^ are logits over the slice tokens R2; L is derived from them, or from the ground truth, without a gradient. All of it
 is batched over samples and classes with boolean masks. Row 0, background, is all ones: a token of the attention in S.
@@ -126,8 +126,8 @@ def occupied_slices(labels: Integer[Tensor, "B Z Y X"], *, stride: int, classes:
 
 
 def told_classes(labels: Integer[Tensor, "B Z Y X"], *, classes: int) -> Bool[Tensor, "B K"]:
-    """Of which classes the labels tell whether they are in the patch: of all, or, where voxels are not annotated, of
-    those that they name."""
+    """Which classes the labels say anything about, present or absent: all of them, or in a patch with voxels that are
+    not annotated those that are labelled in it."""
     found = _named(labels.long().flatten(1), classes)
     return found[:, :classes] | ~found[:, classes:]
 

@@ -17,7 +17,7 @@ class Network(nn.Module):
         Args:
             image: HU normalised to [-1, 1].
             labels: internal indices (any integer type), given in teacher-forced training steps alone: L is then derived
-                from them and the decoder is kept from seeing it. Baselines ignore them.
+                from them, and the decoder does not get it. Baselines ignore them.
 
         Raises:
             ValueError: labels in eval mode. Inference needs no ground truth.

@@ -1,4 +1,4 @@
-"""OCPL: ordinal contrastive prototype learning (method.md, section 6): embeddings e, memory M, prototypes P.
+"""OCPL: ordinal contrastive prototype learning (docs/method.md): embeddings e, memory M, prototypes P.
 
 `embed` is part of the forward pass. `remember` and `refresh` are called by the training loop, outside it, so that a
 forward pass changes no buffer. M and P are buffers: saved, restored, and equal on every rank.
@@ -81,7 +81,7 @@ class Ocpl(nn.Module):
 def centres(slots: np.ndarray, *, before: np.ndarray, seed: int) -> np.ndarray:
     """k centres [k, E] of `slots` [n, E], in the order that moves least from the centres `before` [k, E].
 
-    Each prototype has its own attention block (section 7), and k-means numbers its centres at random: without an order
+    Each prototype has its own attention block, and k-means numbers its centres at random: without an order
     every refresh would hand the blocks each other's prototypes.
     """
     from sklearn.cluster import KMeans

@@ -1,4 +1,4 @@
-"""The bidirectional GRU of OCPL over the *present* instances in anatomical order (method.md, section 6).
+"""The bidirectional GRU of OCPL over the *present* instances in anatomical order (docs/method.md).
 
 Absent instances are skipped, not steps of zeros. Packed sequences would need the counts on the host, a synchronisation
 in every step on a GPU; instead the present tokens are moved to the front, and the backward direction runs forwards over

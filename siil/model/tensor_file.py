@@ -1,4 +1,4 @@
-"""A safetensors file with a JSON description in it: what every weights file of this package is. Never a pickle.
+"""Every weights file of this package: safetensors, with a JSON description in it. Never a pickle.
 
 Equal weights give equal bytes: the metadata is one key (the order of several is not defined) with sorted JSON in it.
 """

@@ -1,4 +1,4 @@
-"""From image space to tokens and back (method.md, sections 3, 5 and 8): F -> R1 and S1, R3 -> R~, S3 -> S~.
+"""From image space to tokens and back (docs/method.md): F -> R1 and S1, R3 -> R~, S3 -> S~.
 
 A slice of F enters both streams as one row of numbers: all its voxels (`FlatSlices`, the paper's; the two linear maps
 that follow then hold most of the parameters), or mean and maximum of its channels (`PooledSlices`).

@@ -3,7 +3,7 @@
 Masks are (Z, Y, X) with axes that grow to the head, the back and the left (LPS) and cubic voxels of `VOXEL_MM`. A
 vertebra is cut out along its own axes: up is the tangent of the line through the bodies, back points from the body to
 the canal. The canal is the hole that the ring encloses in slabs across the axis; the body is what lies in front of it.
-C1 has no body and C2's goes over into the dens: of both only the canal is measured so.
+C1 has no body and C2's runs into the dens: of both only the canal is measured along their own axes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """From a drawn patient and a drawn view to a scan: HU, mask, centroids and truth. Pure, in memory.
 
-`sample` is the endless source: one seed, one series number, one scan.
+`sample` gives the scan of any seed and series number.
 """
 
 from __future__ import annotations

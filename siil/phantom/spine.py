@@ -44,7 +44,7 @@ class Placement:
     frame: np.ndarray
 
     def point(self, x: float, y: float, z: float) -> np.ndarray:
-        """A point given in the vertebra's own axes, in patient coordinates."""
+        """A point given in the vertebra's own axes, in patient coordinates [3], mm."""
         return self.centre_mm + self.frame @ np.array((x, y, z))
 
 

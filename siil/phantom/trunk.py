@@ -182,7 +182,7 @@ def flat_frame(frame: np.ndarray) -> np.ndarray:
 
 
 def sacral_plate(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
-    """Middle of the S1 end plate and the axes of the first sacral segment."""
+    """Middle [3] of the S1 end plate in mm, and the axes [3, 3] of the first sacral segment, its columns."""
     last = anatomy.levels[-1]
     foot = last.place.point(0, 0, -last.sizes.height / 2)
     frame = last.place.frame @ rotation(0, last.sizes.wedge / 2 + last.sizes.disc_wedge + 2.0)

@@ -1,4 +1,4 @@
-"""What makes patients and scans differ beyond the textbook: drawn apart, so that without it no byte changes.
+"""What makes patients and scans differ beyond the textbook; phantoms drawn without it stay the same to the byte.
 
 `Quirks` belong to a patient (uneven sides, slipped or fused vertebrae, metal, arms, how they lie), `Conditions` to a
 scan (reconstruction circle, kernel, thick slices, clothes). anatomy.py and view.py put them in; the renderer reads them
@@ -18,7 +18,7 @@ from siil.phantom.shapes import Limb, Point
 SLIPPING = ("L3", "L4", "L5")
 FLOATING = ("T11", "T12", "T13")
 LOWEST_FUSED = 4
-"""How far from the lower end a fused pair is at least: the sacrum's own joint is another matter."""
+"""A fused pair is at least so many levels from the lower end: fusing with the sacrum is another matter."""
 
 
 @dataclass(frozen=True, slots=True)

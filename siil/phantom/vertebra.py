@@ -209,6 +209,6 @@ def _superellipse(lateral: np.ndarray, frontal: np.ndarray, front: float, behind
 
 
 def reach_mm(m: Morphometry) -> tuple[np.ndarray, np.ndarray]:
-    """Corners of a local box around the body, with room for spurs, uncinate processes and wedges."""
+    """Corners [3] in mm of a local box around the body, with room for spurs, uncinate processes and wedges."""
     half = np.array((m.width / 2 + 6, m.depth / 2 + 6, m.height / 2 + 8))
     return -half, half

@@ -31,7 +31,11 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a scan was read with the weights of one round, and what of it may teach: shares of its spine voxels."""
+    """How a scan was read with the weights of one round, and what of that may teach.
+
+    labels, trusted: uint8 [Z, Y, X], internal indices on the working grid; trusted as siil.inference.trust gives it.
+    facts: columns of scans.tsv.
+    """
 
     scan: str
     labels: np.ndarray
@@ -54,7 +58,11 @@ def load(path: Path) -> Reading:
 
 
 def row(reading: Reading, number: int, before: np.ndarray | None) -> dict[str, object]:
-    """A row of scans.tsv. agreement: share of the spine voxels of this or the last reading that have the same name."""
+    """A row of scans.tsv.
+
+    agreement: share of the spine voxels of this or the last reading (`before`) that have the same name in both. named,
+    unnamed, ignored: shares of the spine voxels that teach a name, only that they are spine, or nothing.
+    """
     spine = np.count_nonzero(reading.labels) or 1
     kept = reading.trusted[reading.labels > 0]
     either = (reading.labels > 0) | (before > 0) if before is not None else None
@@ -71,6 +79,7 @@ def row(reading: Reading, number: int, before: np.ndarray | None) -> dict[str, o
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:
+    """scans.tsv as text."""
     lines = ["\t".join(COLUMNS), *("\t".join(str(row[name]) for name in COLUMNS) for row in rows)]
     return "\n".join(lines) + "\n"
 

@@ -137,7 +137,7 @@ def rows_behind(
 def levels_behind(results: Path, *, metric: str, model: str, space: str) -> list[tuple[str, float, int]]:
     """(level, mean over its vertebrae, how many have a value) for a table that averages per level.
 
-    Empty where the metric is none of single vertebrae. Raises InputError as `rows_behind`.
+    Empty for a metric that single vertebrae do not have. Raises InputError as `rows_behind`.
     """
     table = results / "aggregate" / "vertebrae.tsv"
     if table.is_file() and metric not in read_table(table).columns:

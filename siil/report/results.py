@@ -1,6 +1,6 @@
 """What figures and report read of an experiment: the aggregated tables, and the volumes of single scans on demand.
 
-Written by the stages aggregate, test and preprocess; the paths are spelled here and nowhere else in siil.report.
+Written by the stages preprocess, train, test and aggregate.
 Tables are pandas frames with typed columns; volumes are (Z, Y, X) on the working grid with internal class indices.
 """
 
@@ -93,7 +93,7 @@ class Results:
         }
 
     def scan(self, model: str, fold: int, case: str) -> Scan:
-        """A scan's arrays, ready to draw."""
+        """A scan's arrays, ready to draw. Raises DatasetError where a file is missing or the sizes differ."""
         found = self.volumes(model, fold, case)
         shapes = {name: volume.array.shape for name, volume in found.items()}
         if len(set(shapes.values())) != 1:

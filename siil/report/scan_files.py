@@ -1,6 +1,6 @@
 """All files of a scan that `predict` read, beside run.json: its answer, its pictures, and what was asked for more.
 
-What squeezes a label map leaves Python to what draws, so the two go side by side.
+Compressing a label map does not hold the interpreter, so the pictures are drawn meanwhile.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from siil.anatomy import BY_INDEX, VERTEBRAE
 from siil.run import files
 from siil.run.provenance import RESEARCH_USE
 
-logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells every glyph that goes into a PDF
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every glyph that goes into a PDF
 
 DPI: Final = 160
 WIDTH_IN: Final = 9.0

@@ -77,7 +77,7 @@ def comparison(scans: pd.DataFrame, vertebrae: pd.DataFrame, *, settings: Report
 
 
 def paired(scans: pd.DataFrame, *, settings: Report) -> Table:
-    """Each model against the first: on the input's grid, on the working grid, and the network alone there."""
+    """Each model against the first: on the input's grid, both looks; on the working grid, decoded and network alone."""
     metrics = _chosen(scans, _TESTED)
     columns = ("Model", "Against", "Grid", "Metric", "Patients", "Difference", "p", "p, Holm-corrected")
     reference = _models(scans)[0]

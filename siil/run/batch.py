@@ -1,7 +1,8 @@
-"""Many scans in one process (or a few): each is made if it is not up to date, none takes the others with it.
+"""Many scans in one process (or a few): what is up to date is not made again, and a scan that fails stops no other.
 
-The steps preprocess, pap, test and evaluate are such batches. A scan is up to date if its run record names this code,
-this configuration, these inputs and outputs by their digests, so a job that died goes on with the scan it was at.
+The steps preprocess, pap, adapt, test and evaluate go through such batches. A scan is up to date if its run record
+names this code, this configuration, these inputs and outputs by their digests, so a job that died goes on with the scan
+it was at.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class Piece:
 
     name: its case id. record: where its run record lies. config: what of the configuration, and of the case's row in
     cases.tsv, its outputs depend on. make: writes the outputs; gets the record to add to; a function of a module or a
-    partial of one, since it may run in another process. passed_on: inputs that later steps read too.
+    partial of one, since it may run in another process. passed_on: inputs that later steps read too, so that the
+    manifest lists them.
     """
 
     name: str
@@ -89,7 +91,7 @@ def run_batch(
 
 
 def _is_fresh(stage: str, piece: Piece) -> bool:
-    """If not, its record goes: it is of other outputs."""
+    """Is the scan up to date? If not, its run record is deleted, since it describes other outputs."""
     if provenance.up_to_date(
         piece.record, stage=stage, config=piece.config, inputs=piece.inputs, outputs=piece.outputs
     ):
@@ -134,7 +136,7 @@ def _in_turn(stage: str, pieces: Sequence[Piece]) -> Iterator[tuple[Piece, float
 def _side_by_side(
     stage: str, pieces: Sequence[Piece], processes: int, imports: Sequence[str]
 ) -> Iterator[tuple[Piece, float, str]]:
-    """In processes that come from a server which has the stage's imports once, and one thread each."""
+    """In several processes of one thread each, forked from one that has loaded what the stage imports."""
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([f"siil.stages.{stage}", *imports])
@@ -164,7 +166,7 @@ def _logs_of_others(context: Any) -> Iterator[Any]:
 
 
 def _begin(queue: Any) -> None:
-    """Of each process: it logs where the first one does, and ends with it, even where that one was killed."""
+    """Set up a process of the pool: it logs through the parent, and ends with it even where the parent was killed."""
     root = logging.getLogger()
     root.handlers = [logging.handlers.QueueHandler(queue)]
     root.setLevel(logging.INFO)

@@ -32,7 +32,7 @@ def read(path: Path) -> dict[Path, str]:
 def untrue(path: Path) -> Path | None:
     """The first file that is not as listed: gone, or newer than the list and of other bytes. None where all are.
 
-    Older files are believed, as Snakemake and make do: a thousand scans are looked through in a blink.
+    Files older than the list are taken to be unchanged, as Snakemake and make do, so a thousand scans take no time.
     """
     made = Path(path).stat().st_mtime_ns
     for name, digest in read(path).items():

@@ -20,8 +20,8 @@ from typing import Any
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; rename it to `path` if the block succeeds, else delete it.
 
-    The temporary name ends with the name of `path`, by whose suffixes (`.nii.gz`) writers choose the format, and says
-    which process of which machine it is of: what a killed one left is removed here. Folders are made.
+    The temporary name ends with the name of `path`, by whose suffixes (`.nii.gz`) writers choose the format, and holds
+    the names of machine and process, so that what a killed one left can be removed here. Folders are made.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def is_dead(number: str) -> bool:
-    """Whether no process of this machine has this number; never where processes cannot be looked up (no /proc)."""
+    """Is there no process of this number on this machine? False where processes cannot be looked up (no /proc)."""
     return Path("/proc/self").exists() and not Path("/proc", number).exists()
 
 

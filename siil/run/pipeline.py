@@ -69,4 +69,5 @@ STAGES: Final[tuple[Stage, ...]] = (
 VERBS: Final = tuple(stage.name for stage in STAGES)
 BY_NAME: Final = {stage.name: stage for stage in STAGES}
 OWN_VERBS: Final = ("predict", "relabel", "check", "score", "trace", "config")
-"""For a user's own scans, label maps and questions: no rule calls them; those that take `config` name SECTIONS."""
+"""Verbs for a user's own scans, label maps and questions. No rule calls them; the module of each that reads the
+configuration has its sections in SECTIONS."""

@@ -26,7 +26,7 @@ class Laps:
         self._last = time.perf_counter()
 
     def end(self, part: str) -> None:
-        """What began where the last part ended is over; a part that comes twice has the seconds of both."""
+        """Add the seconds since the last call (at first: since the start) to `part`, which may come several times."""
         now = time.perf_counter()
         self.seconds[part] = round(self.seconds.get(part, 0.0) + now - self._last, 3)
         self._last = now
@@ -37,12 +37,12 @@ Told = Callable[[int, int], None]
 
 
 def untold(done: int, total: int) -> None:
-    """For nobody."""
+    """A `Told` that shows nothing."""
 
 
 @contextmanager
 def bar(description: str) -> Iterator[Told]:
-    """A bar with ETA for work that tells how far it is, of the first process where a person is looking (a terminal)."""
+    """A bar with ETA, in a terminal and of the first process, for work that calls what this yields as it goes on."""
     if not (sys.stderr.isatty() and launched().first):
         yield untold
         return

@@ -32,7 +32,10 @@ _VERSIONS = ("torch", "monai", "numpy", "SimpleITK", "nibabel", "pandas", "sciki
 
 
 def code_digest(stage: str) -> str:
-    """12 hex digits over the import closure of the stage's module, comments and docstrings stripped, and its assets."""
+    """12 hex digits over the import closure of the stage's module and its assets.
+
+    Comments, and docstrings of modules, classes and functions, do not count; a string below a constant does.
+    """
     return _code_digest(stage, PACKAGE)
 
 
@@ -133,10 +136,10 @@ def record(
         path: the run.json to write.
         stage: verb of the pipeline.
         config: the resolved sections that the stage saw.
-        inputs: files whose SHA-256 goes into the record, by name; folders are kept as far as names need them to differ.
+        inputs: files whose SHA-256 goes into the record under their name; with folders where names are equal.
         outputs: the same of files that the block writes.
         seed: seed of the randomness used, if any.
-        write: False for those of several processes that leave the record to the first.
+        write: False in the processes that leave the record to the first one.
 
     Raises:
         InputError: an input does not exist.

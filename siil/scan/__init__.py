@@ -1,4 +1,4 @@
-"""A scan as it comes and goes: everything about one volume that knows neither its dataset nor its labels' meaning.
+"""Reading, writing and resampling one scan, whatever dataset it is from and whatever its labels mean.
 
 Lives here: files (reading tells them apart: volume, nifti with nifti_header, itk_files, dicom/, archive; written
 tells our own results), what can be wrong with one (defects), grid and labels, the way to

@@ -15,7 +15,7 @@ from typing import Final
 from siil.errors import InputError
 
 PACKED: Final = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
-"""Of these a zip alone is opened; the others are told by their names."""
+"""Suffixes of packed files. A zip is opened where it is what the user gave; else the error says to unpack it."""
 
 
 def unpack(packed: Path, place: Path) -> None:
@@ -46,7 +46,7 @@ def unpack(packed: Path, place: Path) -> None:
 
 
 def names(packed: Path) -> list[PurePosixPath]:
-    """Names of the files in an archive; none where it is no zip, which `unpack` then says."""
+    """Names of the files in a zip; none where the file is no zip (`unpack` raises the error for that)."""
     try:
         with zipfile.ZipFile(packed) as archive:
             return [PurePosixPath(name.replace("\\", "/")) for name in archive.namelist() if not name.endswith("/")]

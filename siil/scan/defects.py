@@ -1,7 +1,7 @@
 """What can be wrong with a scan, and what is done about it: the one table of repair, say, skip and refuse.
 
-Lowest layers of the data part (below `volume`): pure checks on arrays and affines, no file is opened here. A repair is
-said in the log and listed in cases.tsv; a skipped case is left out of the dataset, loudly; a refusal is an InputError.
+Below `volume`: pure checks on arrays and affines, no file is opened here. A repair is logged and listed in cases.tsv;
+`say` changes nothing and is only told; a skipped case is named and left out of the dataset; a refusal is an InputError.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ TABLE: Final[tuple[Defect, ...]] = (
 BY_CODE: Final = {defect.code: defect for defect in TABLE}
 
 ROUNDING: Final = 1e-4
-"""Cosines off by less are float rounding of the header: nothing is said."""
+"""Cosines that are off by less than this are float rounding of the header: no note is made."""
 _FEW: Final = 60
-"""No window of 8 bits ends here; the codes of vertebrae do."""
+"""An image whose values end here or lower is taken for a label map rather than for a windowed picture of 8 bits."""
 SHEAR: Final = 1e-2
 """Cosines off by more (about 0.6 degrees, 2.5 mm at the edge of a 500 mm scan) are refused."""
 

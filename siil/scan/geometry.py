@@ -23,7 +23,8 @@ ALIGNED = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """Source grid, working grid (as stored, cropped) and the crop. `defects` are the repairs said while reading."""
+    """The scan's own grid, the working grid as stored, and the crop between: its first voxel in the uncropped working
+    grid and the shape of that, both (Z, Y, X). `defects` are the repairs said while reading."""
 
     source: Grid
     working: Grid

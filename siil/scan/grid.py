@@ -23,8 +23,8 @@ TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 class Forms:
     """All that places the voxels in a NIfTI header, as stored: both matrices with their codes.
 
-    Readers disagree on which of the two they take (ITK often the qform, nibabel always the sform), so a file on a
-    scan's grid carries both as the scan does: whatever a reader takes, it lays the two on each other.
+    Readers disagree on which of the two they take (ITK often the qform, nibabel the sform), so a file on a
+    scan's grid carries both as the scan does: whichever a reader takes, scan and file coincide.
 
     codes: qform_code, sform_code. units: xyzt_units. pixdim: qfac and the spacings. qform: quatern_b, c, d, qoffset_x,
     y, z. sform: srow_x, y, z.

@@ -1,7 +1,7 @@
 """NRRD, MHA and MHD, which SimpleITK reads: the same guards as for NIfTI, the result is written as NIfTI.
 
-Called by `volume`. SimpleITK puts in what a header does not say (1 mm, axes along the patient's) and follows a header
-to voxels in any file of the disk; both are looked at here before it reads.
+Called by `volume`. SimpleITK makes up what a header does not say (1 mm, axes along the patient's) and reads the voxels
+from whatever file of the disk a header names; both are checked here before it reads.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _COUNTS: Final = (
 
 
 def is_itk(path: Path) -> bool:
-    """By its first bytes, or by its name."""
+    """Is the file NRRD or MetaImage, by its name or its first bytes?"""
     path = Path(path)
     if path.name.lower().endswith(SUFFIXES):
         return True

@@ -8,8 +8,8 @@ from siil.anatomy import UNLABELLED, UNNAMED
 
 
 def label_counts(labels: np.ndarray) -> np.ndarray:
-    """[256] int64: voxels of each label of a uint8 array (Z, Y, X), plane by plane: no wider copy of the whole. The
-    last one counts UNLABELLED."""
+    """[256] int64: voxels of each label of a uint8 array (Z, Y, X); the last one counts UNLABELLED. Plane by plane,
+    since bincount makes a wider copy of what it counts."""
     counts = np.zeros(256, np.int64)
     for plane in labels:
         counts += np.bincount(plane.ravel(), minlength=256)

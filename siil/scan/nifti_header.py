@@ -26,7 +26,7 @@ _HEADERS: Final = {b"n+1\0": nib.Nifti1Image, b"n+2\0": nib.Nifti2Image}
 _MAGIC: Final = {348: slice(344, 348), 540: slice(4, 8)}
 _GZIP: Final = b"\x1f\x8b"
 SQUEEZED: Final = 1100
-"""No deflate stream holds more bytes than this for each of its own."""
+"""Deflate never shrinks data by more than this factor."""
 
 
 def is_gzip(path: Path) -> bool:
@@ -69,9 +69,9 @@ def open_image(path: Path) -> Any:
 
 
 def check_end(image: Any, path: Path) -> None:
-    """nibabel stops at the last voxel: only at the end of the stream does gzip compare its checksum.
+    """Read a compressed file to its end, where gzip compares its checksum; nibabel stops at the last voxel.
 
-    image: of `open_image`, its voxels read.
+    image: of `open_image`, its voxels read. Raises InputError where the file is damaged.
     """
     if not is_gzip(path):
         return
@@ -127,7 +127,7 @@ _S: Final = ("srow_x", "srow_y", "srow_z")
 
 
 def _forms(header: Any) -> Forms:
-    """Numbers that are not finite belong to a matrix that is not in use: code 0 and zeros."""
+    """The forms of a header. A matrix with numbers that are not finite is not in use: it gets code 0 and zeros."""
     qform = np.array([float(header[name]) for name in _Q])
     sform = np.concatenate([np.asarray(header[name], float) for name in _S])
     pixdim = np.asarray(header["pixdim"][:4], float)

@@ -27,7 +27,7 @@ def box_around(source: Grid, spacing_mm: float) -> Grid:
 def resample(
     image: Volume, mask: Volume | None, *, spacing_mm: float, window_hu: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray | None, Grid]:
-    """An oblique scan and its mask on the LPS box around it: int16 HU, uint8 labels, the grid.
+    """An oblique scan and its mask on the LPS box around it: int16 HU and uint8 labels (Z, Y, X), the grid.
 
     What lies outside the scan is air (the low end of the window) and background.
     """
@@ -46,9 +46,9 @@ def resample(
 
 
 def onto(image: Volume, target: Grid, *, low: int, high: int) -> np.ndarray:
-    """The part of an oblique scan that lies on `target`, an isotropic LPS grid: int16 HU, linear; `low` outside it.
+    """The part of an oblique scan that lies on `target`, an isotropic LPS grid: int16 HU (Z, Y, X), linear.
 
-    Only the box of the scan around `target` is touched.
+    Outside the scan it is `low`. Only the box of the scan around `target` is touched.
     """
     spacing = target.spacing_mm[0]
     part = part_around(image, target)

@@ -1,4 +1,4 @@
-"""From a scan in any orientation and spacing to the working grid, and the names for the way back.
+"""From a scan in any orientation and spacing to the working grid; offers the functions of the way back too.
 
 Step 3 of the pipeline. The working grid is LPS with the identity as direction and one isotropic spacing; voxels are
 int16 HU clipped to a window. A scan along the patient's axes is turned (without loss) and resampled axis by axis with
@@ -39,7 +39,7 @@ _COARSE_MM = 6.0
 @dataclass(frozen=True, slots=True)
 class Preprocessed:
     """A case on the working grid. image: int16 HU. mask: uint8 VerSe codes (sacrum and coccyx are
-    background, what nobody annotated stays so)."""
+    background, what nobody annotated stays so). geometry: the way back. defects: what was mended, a sentence each."""
 
     image: Volume
     mask: Volume | None

@@ -57,7 +57,7 @@ def weights_in_air(count: int, positions: np.ndarray, ratio: float) -> np.ndarra
 
 
 def apply(block: np.ndarray, matrices: Matrices) -> np.ndarray:
-    """Apply the weights of Z, Y, X to a float32 block."""
+    """Apply the weights of Z, Y, X to a float32 block (Z, Y, X)."""
     along_z, along_y, along_x = matrices
     if along_y is not None:
         block = along_y @ block
@@ -112,7 +112,7 @@ class SoftVote:
         self._label = np.zeros(shape, np.uint8)
 
     def add(self, label: int, corner: Corner, probability: np.ndarray) -> None:
-        """Add one map, which lies within the box. Maps of equal probability: the first one stays."""
+        """Add one map [z, y, x] from voxel `corner` on, within the box. Of equal probabilities the first one stays."""
         box = tuple(
             slice(one - base, one - base + length)
             for one, base, length in zip(corner, self.corner, probability.shape, strict=True)
@@ -123,7 +123,7 @@ class SoftVote:
         self._label[box][better] = label
 
     def labels(self) -> np.ndarray:
-        """The winner of each voxel (uint8); a tie with the background goes to the label."""
+        """The winner of each voxel of the box (uint8 [z, y, x]); a tie with the background goes to the label."""
         return np.where(self._best + 1e-6 >= 1 - self._total, self._label, 0).astype(np.uint8)
 
 

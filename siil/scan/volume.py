@@ -41,7 +41,7 @@ def read_grid(path: Path) -> Grid:
 def read_volume(path: Path, *, foreign: bool = False) -> Volume:
     """Read a NIfTI file as it is (repaired header, stored dtype, scaling applied), whatever its voxels mean.
 
-    foreign: not written here, so that the end of a compressed file is checked too, as `read_image` does.
+    foreign: not written by this package, so the end of a compressed file is checked too. Raises InputError.
     """
     image = open_image(path)
     grid, notes = grid_of(image, path)
@@ -117,8 +117,7 @@ def read_mask(path: Path) -> Volume:
 def write_volume(path: Path, volume: Volume) -> None:
     """Write a volume as NIfTI, atomically; the same volume gives the same bytes. 64-bit integers become 32-bit.
 
-    On the grid of a NIfTI file the header has both of its matrices and codes, so that every reader lays the two on each
-    other.
+    On the grid of a NIfTI file the header gets that file's two matrices and codes, so both coincide in every reader.
     """
     array = volume.array
     if array.dtype == bool:
@@ -149,7 +148,7 @@ def _room(grid: Grid, kind: type, path: Path) -> np.ndarray:
 
 
 def _slabs(array: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """As `_blocks`, of voxels that are there already."""
+    """As `_blocks`, of voxels that are in memory already."""
     step = max(1, 4_000_000 // (array.shape[1] * array.shape[2]))
     for start in range(0, array.shape[0], step):
         rows = slice(start, min(start + step, array.shape[0]))
@@ -157,7 +156,7 @@ def _slabs(array: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
 
 
 def _blocks(image: Any, path: Path, grid: Grid) -> Iterator[tuple[slice, np.ndarray]]:
-    """Slabs (slices of Z, array (z, Y, X) in HU or labels), read one after the other: no second whole is held."""
+    """Slabs (slices of Z, array (z, Y, X) in HU or labels), read one by one: the volume is never held twice."""
     proxy, (depth, height, width) = image.dataobj, grid.shape
     stream, further = image.file_map["image"].fileobj, [0] * (len(proxy.shape) - 3)
     step = max(1, 4_000_000 // (height * width))

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 SECTIONS = BY_NAME["adapt"].sections
 SOURCE = "scans"
-"""What `train.shares` calls the scans without labels."""
+"""Name of the scans without labels among the sources of `train.shares`."""
 
 
 def adapt(

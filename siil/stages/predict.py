@@ -36,8 +36,8 @@ ALSO = ("slicer",)
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What is the same for all scans of a run. weights: their file. again: the second look, and its file. also: of
-    ALSO."""
+    """What is the same for all scans of a run. weights: file of the first look. again: the second look, what its file
+    says, and the file. also: files to write besides, of ALSO."""
 
     network: Network
     about: Weights
@@ -49,7 +49,7 @@ class Setup:
 
     @property
     def precision(self) -> str:
-        """As the device can."""
+        """The configured precision, or the one that this device has in its place."""
         from siil.inference.device import usable_precision
 
         return usable_precision(self.config.inference.precision, self.device)

@@ -35,7 +35,7 @@ from siil.scan.grid import Volume
 log = logging.getLogger(__name__)
 SECTIONS = ("evaluate", "report")
 _BETTER, _FITS = 0.1, 0.5
-"""Other codes are said to fit that name so much more of the mask's voxels rightly, and at least so much."""
+"""Other codes are suggested where they name so much more of the mask's voxels rightly, and at least so much."""
 
 
 def score(

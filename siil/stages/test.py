@@ -27,9 +27,9 @@ from siil.scan.grid import Volume
 from siil.scan.volume import read_image, read_volume, write_volume
 
 ENDS = ("seg.nii.gz", "work.nii.gz", "raw.nii.gz", "ctd.json", "vertebrae.tsv", "scan.json", "core.npz")
-"""Of the files of a case, {case}_{end}; the run record is named after the first."""
+"""Ends of the names of a case's files, {case}_{end}; the run record is named after the first."""
 FIRST = "first.nii.gz"
-"""One more with a second look."""
+"""One more file where there is a second look: what the first one saw."""
 _HEAVY = ("siil.inference.predict_case", "siil.inference.second_look", "siil.model.weights")
 
 

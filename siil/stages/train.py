@@ -85,7 +85,7 @@ def train(
 
 
 def read_names(lists: Path) -> Names:
-    """The cases to train and to validate on. Raises DatasetError when one is missing, empty, or shares a case."""
+    """The cases to train and to validate on. Raises DatasetError: no list, no case to train on, or one case in both."""
     names = {part: read_list(lists / f"{part}.txt") for part in ("training", "validation")}
     if not names["training"]:
         raise DatasetError(f"{lists / 'training.txt'}: no case to train on; run the split step again")

@@ -50,7 +50,7 @@ def _tone(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def _smooth_field(shape: tuple[int, ...], generator: np.random.Generator, spacing_mm: float) -> np.ndarray:
-    """Standard normal at control points 60 mm apart, linear between them: cupping, a coil of another temperature."""
+    """Standard normal at control points 60 mm apart, linear between them: cupping, say."""
     points = [max(2, round(n * spacing_mm / _CELL_MM) + 1) for n in shape]
     control = generator.standard_normal(points).astype(np.float32)
     for axis, count in enumerate(shape):
@@ -83,7 +83,7 @@ def _kernel(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def _streaks(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Rays from a point in or beside each slice, with a strength that changes slowly along Z: photons that starve."""
+    """Rays from a point in or beside each slice, with a strength that changes slowly along Z (photon starvation)."""
     _, height, width = image.shape
     y, x = np.mgrid[:height, :width].astype(np.float32)
     centre = generator.uniform(-0.2, 1.2, 2) * (height, width)

@@ -2,7 +2,7 @@
 
 A spatial augmentation is a field of sampling positions around the patch's centre, in voxels of the working grid. Image
 and labels are read from the whole scan at the same positions, so labels stay aligned and the patch's border shows
-anatomy, not fill (method.md, section 11). Everything runs on the CPU in a few milliseconds.
+anatomy, not fill. Everything runs on the CPU in a few milliseconds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ELASTIC_STEP_MM: Final = 24.0
 """Distance of the elastic control points: about the height of a vertebra, so that neighbours deform apart."""
 
 SHORTEST: Final = 0.15
-"""Height of the shortest slab of `shorten` over the patch's."""
+"""The shortest slab that `shorten` leaves, as a share of the patch's height."""
 
 Kind = Literal["none", "affine", "elastic", "noise"]
 

@@ -2,8 +2,8 @@
 
 A step's batch, learning rate and phase are functions of its number alone (patches.py, schedule.py), and last.ckpt holds
 everything else, so an interrupted training ends exactly like an uninterrupted one (on CPUs to the bit; on a GPU the
-order of some sums is not fixed). The best weights are chosen by `validate` on validation cases, never on the test set
-(method.md, section 11). A step queues work and reads nothing back: what it found out waits in a Ledger.
+order of some sums is not fixed). The best weights are chosen by `validate` on validation cases, never on the test set.
+A step queues work and reads nothing back: what it found out waits in a Ledger.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def row(phase: str, *, progress: Progress, schedule: Schedule, values: dict[str,
 
 
 def clip(fabric: Fabric, model: nn.Module, optimizer: torch.optim.Optimizer, settings: Train) -> Tensor | None:
-    """Clip the gradient where that is asked for; its norm before that, on the device.
+    """Clip the gradient where that is asked for, and return its norm before clipping, on the device.
 
     None in 16-mixed: there steps with an infinite norm belong to the method, the loss scaler skips them.
     """

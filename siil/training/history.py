@@ -28,7 +28,7 @@ TERMS: Final = (
     "contrast",
 )
 NORM: Final = "gradient_norm"
-"""Of the gradient that is applied, before clipping, mean over the steps; absent without clipping and in 16-mixed."""
+"""Norm of the gradient that is applied, before clipping, mean over the steps; absent in 16-mixed."""
 SCORES: Final = ("dice", "binary_dice", "id_rate")
 COLUMNS: Final = ("epoch", "step", "phase", "lr", "seconds", *TERMS, NORM, *SCORES)
 """phase is train or validation; seconds count from the start of the training, interruptions left out."""

@@ -1,8 +1,8 @@
-"""The loss terms and gradient norms of steps, read later than they are made: a step never waits for a GPU.
+"""The loss terms and gradient norms of steps, read some steps later, so that no step waits for a GPU.
 
-`write` only queues work on the device. `read` fetches everything at once, every LOOK_EVERY steps and before each end of
-an epoch and each checkpoint: what is not finite stops the training there, under the number of its own step, and nothing
-that came after it was saved.
+`write` only queues work on the device. `read` fetches everything at once, every LOOK_EVERY steps, at the end of each
+epoch and before each checkpoint. A value that is not finite then stops the training; the error names its own step, and
+no checkpoint was written after that step.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A lesson belongs to an instance of the first look, whatever it was named: "this" is the vertebra of the truth that the
 instance overlaps most, every other vertebra of the truth is "another". An instance that lies on no vertebra teaches
-nothing, nor does the lesser of two on one vertebra. Between thick slices nobody drew: where two of them differ, only
-the voxels at their centres teach. One compressed file holds the lessons of a case.
+nothing, nor does the lesser of two on one vertebra. Between thick slices nobody drew a border: where two slices differ,
+only the voxels at their centres teach. One compressed file holds the lessons of a case.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from siil.scan.geometry import lps_axes, lps_grid
 from siil.scan.grid import Grid, Volume, part_around
 
 LEAST_SHARE: Final = 0.2
-"""Of the instance's volume that must lie on its vertebra."""
+"""Share of the instance's volume that must lie on its vertebra."""
 THICK: Final = 1.5
 """Slices longer than this many voxels of the crop are thick."""
 _WHOLE: Final = 1000
-"""What a voxel of a label is resampled as, so that shares of it are whole numbers."""
+"""Value of a label's voxels when they are resampled as int16, which has no fractions for the shares."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""What step n is: its round, its learning rate and its phase, as pure functions of the step (paper: implementation).
+"""What step n is: its round, its learning rate and its phase, as pure functions of the step.
 
-The three phases (method.md, section 11): ENCODER (all losses, L from the ground truth, only EN and C are updated, the
+The three phases, as in the paper: ENCODER (all losses, L from the ground truth, only EN and C are updated, the
 memory is left alone), TEACHER (everything trains, L from the ground truth), PREDICTED (L from the network's own L^).
 Rounds follow each other without a break: the learning rate begins anew, nothing else does.
 """

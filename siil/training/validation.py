@@ -80,8 +80,8 @@ class Validator:
 def sums_of_case(truth: np.ndarray, predicted: np.ndarray, *, spacing_mm: float) -> Tensor:
     """Dice summed over the true vertebrae (a missed one counts 0), hits, vertebrae, binary Dice, scans that have one.
 
-    As siil.metrics.case has it, from the same parts; but not by way of it, so that a change of a surface metric, which
-    chooses no epoch, retrains nothing.
+    The same values as from siil.metrics.case, of which this uses the parts only: a change of a surface metric, which no
+    epoch is chosen by, then retrains nothing.
 
     Args:
         truth, predicted: [Z, Y, X] uint8, VerSe codes.

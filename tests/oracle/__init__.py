@@ -1,4 +1,4 @@
-"""An oracle for the network: method.md, sections 2 to 10, one sample, one class and one slice after the other.
+"""An oracle for the network: docs/method.md, one sample, one class and one slice after the other.
 
 Written from the specification alone; slow and simple. Of siil.model it takes the parameters by their names and the
 buffers of OCPL, nothing else. tests/model/test_oracle.py holds the batched network against it.

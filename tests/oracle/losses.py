@@ -1,4 +1,4 @@
-"""Every term of the total loss, of one patch (method.md, sections 2, 4, 6 and 10).
+"""Every term of the total loss, of one patch (docs/method.md).
 
 What nobody annotated (label 255) is left out of the lists that each term is a sum or a mean of.
 """

@@ -1,4 +1,4 @@
-"""OCPL's memory and what its prototypes must be (method.md, section 6)."""
+"""OCPL's memory and what its prototypes must be (docs/method.md)."""
 
 from __future__ import annotations
 

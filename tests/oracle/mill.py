@@ -1,4 +1,4 @@
-"""MILL: L from the ground truth or from the prediction, in plain Python (method.md, section 4)."""
+"""MILL: L from the ground truth or from the prediction, in plain Python (docs/method.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The forward pass of one patch: both streams and both exchanges (method.md, sections 2 to 9)."""
+"""The forward pass of one patch: both streams and both exchanges (docs/method.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EN and DE on one patch [c, Z, Y, X] (method.md, sections 2 and 9). Convolutions are torch's."""
+"""EN and DE on one patch [c, Z, Y, X] (docs/method.md). Convolutions are torch's."""
 
 from __future__ import annotations
 

@@ -58,9 +58,9 @@ def resolved(model=None):
 
 @functools.cache
 def settings(stage, model=None, source=None):
-    """The sections that a stage declares, as JSON: its `params.config`. A changed value reruns what uses it. With a
-    source, of the sources only this one, without `annotation` (which is no matter of its files), and the licence flag
-    only where it has a licence: experiments may share it.
+    """The sections that a stage declares, as JSON: its `params.config`. A changed value reruns what uses it. With
+    `source` only that source is kept, without `annotation` (which says nothing of its files), and the licence flag only
+    if the source has a licence: so experiments share what was fetched.
     """
     names = set(BY_NAME[stage].sections)
     if source is not None:

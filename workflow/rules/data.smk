@@ -51,7 +51,7 @@ checkpoint index:
         " --config {params.config:q} --log {log:q}"
 
 
-# Nothing reads what it says: to leave a scan out is for a person to decide, in `dataset.exclude`.
+# No rule reads what the audit says: to leave a scan out is for a person to decide, in `dataset.exclude`.
 rule audit:
     input:
         cases="data/{dataset}/cases.tsv",

@@ -23,8 +23,8 @@ FIGURES = [
     "localisation",
     "embeddings",
 ]
-# Cases and folds: inputs of every rule here, since Snakemake looks again only at jobs that see a file of the checkpoint
-# that ran. The others it runs, though nothing that they read has changed.
+# Cases and folds are inputs of every rule here: after a checkpoint ran, Snakemake looks again only at jobs that read one
+# of its files. The others it would run, though nothing that they read has changed.
 LISTS = [
     f"{DATA}/cases.tsv",
     *expand(f"{DATA}/folds/{{fold}}/testing.txt", fold=CONFIG.folds),
@@ -201,7 +201,8 @@ rule report:
         " --config {params.config:q} --log {log:q}"
 
 
-# The same with what networks say that never saw the scan: asked for by name, after a cross-validation.
+# The audit again, with predictions of networks that never saw the scans. No part of `all`: ask for its files by name
+# after a cross-validation.
 use rule audit as audit_with_predictions with:
     input:
         TESTED,

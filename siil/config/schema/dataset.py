@@ -44,11 +44,11 @@ class Ctspine1kSource(Section):
 
 
 class CustomSource(Section):
-    """The user's own files: img/ and msk/ with equal names, optional training.txt and testing.txt. Never written to."""
+    """The user's own files, in one of the layouts of docs/data.md, with lists if there are any. Never written to."""
 
     kind: Literal["custom"] = Field(description="files of one's own")
     annotation: Annotation = Field(default="all", description=_ANNOTATION)
-    path: str = Field(description="folder that holds img/ and msk/")
+    path: str = Field(description="folder that holds img/ and msk/, or another layout of docs/data.md")
 
 
 Source = Annotated[PhantomSource | VerseSource | Ctspine1kSource | CustomSource, Field(discriminator="kind")]
@@ -67,7 +67,7 @@ class Preprocess(Section):
 
 
 class Pap(Section):
-    """The map that weights the choice of patch centres (method.md, section 11)."""
+    """The map that weights the choice of patch centres (siil.datasets.pap)."""
 
     background_mass: float = Field(ge=0, lt=1, description="share of the probability spread outside the vertebrae")
     end_weight: float = Field(gt=0, description="weight of the topmost and lowermost visible vertebra")

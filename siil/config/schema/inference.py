@@ -10,11 +10,14 @@ from siil.config.schema.base import Section
 
 
 class Decode(Section):
-    """Explicit-duration Viterbi along the centreline (method.md, section 12)."""
+    """Explicit-duration Viterbi along the centreline (docs/decoding.md)."""
 
     enabled: bool = Field(description="false: the label of a voxel is the network's arg max")
-    evidence_weight: float = Field(gt=0, description="weight of log evidence, nats per nat and mm of centreline")
-    duration_weight: float = Field(ge=0, description="weight of the log probability of a duration, nats per nat")
+    evidence_weight: float = Field(gt=0, description="weight of the network's log evidence, nats per nat and mm")
+    duration_weight: float = Field(
+        ge=0,
+        description="weight of the log probability of a duration, a label's length on the centreline, nats per nat",
+    )
     duration_sigma: float = Field(gt=0, description="standard deviation of a duration over its anatomical mean")
     scale_sigma: float = Field(gt=0, description="standard deviation of the log of a patient's size over the average")
     disc_weight: float = Field(ge=0, description="a change of label in a complete gap between bodies gains this, nats")
@@ -25,7 +28,7 @@ class Decode(Section):
     prior_hidden: float = Field(
         le=0,
         description="added for T13 and a missing T12 where the scan does not show the borders to count between, nats; "
-        "the answer is never one of them there, and this is how much better one may fit without a flag",
+        "neither is the answer there, and the answer is flagged if one of them still fits best",
     )
     prior_outside: float = Field(
         le=0, description="log prior that O_R misses the spine above a first label other than C1 or below one above L5"
@@ -45,9 +48,9 @@ class Decode(Section):
     )
     confidence_slope: float = Field(
         gt=0,
-        description="of the curve from the decoding's log odds of a name to those that are reported",
+        description="factor from the decoding's log odds of a name to those that are reported",
     )
-    confidence_offset: float = Field(description="of the same curve; slope 1 and offset 0 report the decoding's own")
+    confidence_offset: float = Field(description="added after it; slope 1 and offset 0 report what decoding says")
     confidence_doubted: float = Field(
         ge=0,
         le=1,
@@ -62,12 +65,12 @@ class Inference(Section):
     overlap: float = Field(ge=0, lt=1, description="share of a window covered by the next one")
     blending: Literal["gaussian", "hann"] = Field(description="weights of a window's voxels")
     batch_size: int = Field(ge=1, description="windows per forward pass")
-    localise: bool = Field(description="compute only windows in which a first look, side by side, sees spine")
+    localise: bool = Field(description="look first with windows side by side, then compute only where they see spine")
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
         description="Lightning Fabric's name; bf16-mixed becomes 32-true on CPUs without AVX-512"
     )
-    spine_threshold: float = Field(ge=0.1, lt=1, description="O_R above: spine")
-    flip: bool = Field(description="test-time front-back and up-down flips; off, they do not pay")
+    spine_threshold: float = Field(ge=0.1, lt=1, description="a voxel is spine where O_R is above this")
+    flip: bool = Field(description="average over front-back and up-down flips, four times the work")
     min_volume_mm3: float = Field(
         ge=0, description="smaller vertebrae are dropped, and pieces of a cut one that are smaller than half of it, mm3"
     )

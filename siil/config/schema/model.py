@@ -27,7 +27,7 @@ class Model(Section):
     slices: Literal["flat", "pooled"] = Field(
         description="a slice of F as tokens see it: all its voxels (the paper's), or mean and max of each channel"
     )
-    token_channels: int | None = Field(gt=0, description="slices flat: channels after a 1x1x1 reduction; null: none")
+    token_channels: int | None = Field(gt=0, description="with slices flat: channels that F is reduced to; null: all")
     masks: Literal["map", "dot"] = Field(
         description="R~ and S~: a linear map of the token (the paper's), or that plus its product with F"
     )
@@ -47,7 +47,7 @@ class Model(Section):
 
 
 class Loss(Section):
-    """Weights of the terms of the total loss (method.md, section 10); 0 switches a term off exactly."""
+    """Weights of the terms of the total loss (docs/method.md); 0 switches a term off exactly."""
 
     spine: float = Field(ge=0, description="Dice + CE of O_R")
     vertebrae: float = Field(ge=0, description="Dice + CE of O_S")

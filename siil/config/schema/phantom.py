@@ -51,4 +51,4 @@ class PhantomRecipe(Section):
     scoliosis: float = Field(ge=0, le=1, description="share of the patients with a scoliosis above 10 degrees")
     fracture: float = Field(ge=0, le=1, description="share of the patients with a compression fracture")
     contrast: float = Field(ge=0, le=1, description="share of the scans with contrast agent")
-    variety: Variety | None = Field(description="null: none of it, and slices as thin as a plane")
+    variety: Variety | None = Field(description="null: none of it, and slices without thickness")

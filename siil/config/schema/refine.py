@@ -9,10 +9,10 @@ from siil.config.schema.training import Augment
 
 
 class Refine(Section):
-    """Its crops, its network and how it learns."""
+    """The second look: its crops, its network and how it learns."""
 
     enabled: bool = Field(
-        description="true: a second look is trained after each first one, and the step test takes it (inference.refine)"
+        description="true: a second look is trained after each first one, and the step test uses it (inference.refine)"
     )
     spacing_mm: float = Field(gt=0, description="of the crops, mm; a scan is never refined beyond its finest axis")
     margin_mm: float = Field(ge=0, description="around what the first look saw of a vertebra, mm")
@@ -29,7 +29,7 @@ class Refine(Section):
     shares: dict[str, float] = Field(description="source -> share of the patches; empty: every crop equally often")
     learning_rate: float = Field(gt=0, description="of AdamW, falling to 0 by a cosine")
     weight_decay: float = Field(ge=0, description="of AdamW")
-    average: float = Field(ge=0, lt=1, description="share of the running mean of the weights kept at a step; 0: none")
+    average: float = Field(ge=0, lt=1, description="share that a running mean of the weights keeps at a step; 0: none")
     validate_crops: int = Field(ge=1, description="at most this many crops of validation cases")
     perturb: float = Field(
         ge=0, le=1, description="probability of each kind of error that the first look's maps are given in training"

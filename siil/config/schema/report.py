@@ -10,7 +10,7 @@ from siil.config.schema.base import Section
 
 
 class Evaluate(Section):
-    """Metrics (docs/decisions has the edge cases)."""
+    """Metrics; their edge cases: docs/decisions/0004-metric-conventions.md."""
 
     surface_tolerances_mm: tuple[float, ...] = Field(description="tolerances of the normalised surface Dice, mm")
     identification_mm: float = Field(gt=0, description="a centroid farther than this is no hit, mm")

@@ -10,7 +10,7 @@ from siil.config.schema.base import Section
 
 
 class Augment(Section):
-    """At most one of affine, elastic and noise per patch, appearance beside it. Never a left-right mirror."""
+    """At most one of affine, elastic and noise per patch, appearance beside it. Only the second look's are mirrored."""
 
     probability: float = Field(ge=0, le=1, description="probability that a patch is augmented")
     scale: float = Field(ge=0, lt=1, description="affine: largest relative change of size")
@@ -20,7 +20,7 @@ class Augment(Section):
     appearance: float = Field(
         ge=0, le=1, description="probability of each change of the image's look (tone, slices, kernel, streaks, noise)"
     )
-    shorten: float = Field(ge=0, le=1, description="probability that a patch shows a scan that ends within it, a slab")
+    shorten: float = Field(ge=0, le=1, description="probability that a patch is cut to a slab, as by a scan's end")
 
 
 class Round(Section):
@@ -36,13 +36,13 @@ class Train(Section):
 
     seed: int = Field(ge=0, description="seed of weights, patches and augmentation")
     rounds: tuple[Round, ...] = Field(
-        description="rounds in a row, in place of the one that epochs, learning_rate and shares are; the best epoch is "
-        "one of the last round"
+        description="rounds one after the other, instead of the one that epochs, learning_rate and shares describe; "
+        "the best epoch is chosen from the last round"
     )
     epochs: int = Field(ge=1, description="number of epochs")
     steps_per_epoch: int | None = Field(description="null: two patches per case and epoch, as in the paper")
     shares: dict[str, float] = Field(
-        description="source -> share of the patches, where sources should not count by their cases; empty: they do"
+        description="source -> share of the patches; empty: every case equally often, whatever its source"
     )
     batch_size: int = Field(ge=1, description="patches per step over all processes")
     encoder_epochs: float = Field(ge=0, description="phase 1 ends here: only EN and C are updated")
@@ -55,18 +55,18 @@ class Train(Section):
     average: float = Field(
         ge=0,
         lt=1,
-        description="share of the running mean of the weights kept at a step; the mean counts; 0: none",
+        description="share that a running mean of the weights keeps at a step; the mean is what is kept; 0: no mean",
     )
     clip_norm: float | None = Field(description="largest norm of the gradient; null: none")
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
         description="Lightning Fabric's name; bf16-mixed becomes 32-true on CPUs without AVX-512"
     )
     validate_every_epochs: int = Field(
-        ge=1, description="epochs between two validations; the last one always validates"
+        ge=1, description="epochs between two validations; the last epoch of a round always validates"
     )
     validate_cases: int | None = Field(description="at most this many validation cases each time; null: all")
     patience: int | None = Field(description="stop after this many validations without a better score; null: never")
     checkpoint_every_steps: int = Field(ge=1, description="steps between two writes of last.ckpt")
     init_weights: str | None = Field(description="safetensors file to start from (fine-tuning); null: from scratch")
-    half: bool = Field(description="weights.safetensors in float16, as weights that ship: half the size")
+    half: bool = Field(description="write weights.safetensors in float16, for half the size")
     augment: Augment

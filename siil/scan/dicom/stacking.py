@@ -84,7 +84,7 @@ def pixels(slices: list[Slice], path: Path) -> np.ndarray:
 
 
 def plane(path: Path) -> np.ndarray:
-    """HU of one file, rounded, clipped to 16 bits. Raises what decoders raise."""
+    """HU of one file [rows, columns], rounded, clipped to 16 bits. Raises what decoders raise."""
     header = read_header(path, pixels=True)
     slope, intercept = float(header.get("RescaleSlope") or 1), float(header.get("RescaleIntercept") or 0)
     return np.clip(np.rint(header.pixel_array * np.float32(slope) + np.float32(intercept)), -32768, 32767)

@@ -76,7 +76,10 @@ def part_names(figure: Figure) -> None:
     for axis in figure.axes:
         named = [text for text in axis.texts if text.get_gid() == NAME]
         for side in ("left", "right"):
-            column = sorted((text for text in named if text.get_ha() == side), key=lambda text: text.get_position()[1])
+            column = sorted(
+                (text for text in named if text.get_horizontalalignment() == side),
+                key=lambda text: text.get_position()[1],
+            )
             if not column:
                 continue
             gap = max(text.get_window_extent().height for text in column)

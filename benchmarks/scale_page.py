@@ -6,7 +6,8 @@
 
 Every scan has one of 60 made-up pairs of truth and prediction (32 x 20 x 20 voxels, five vertebrae), scored by the
 metrics of `siil evaluate` in four spaces; CT, traces of the network and run records are there for each. Prints CPU and
-wall time and peak memory of aggregate, tables, figures and report, and the size of the page.
+wall time and peak memory of aggregate, tables, figures and report, the size of the page, and, where there is a
+Chromium, how long it takes until the page is drawn and scrolled.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ import argparse
 import itertools
 import json
 import os
+import re
+import shutil
+import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -29,6 +34,7 @@ from benchmarks.scale import FOLDS, MODELS, REPEATS
 from siil import config as configuration
 from siil.anatomy import CLASSES, indices_to_codes
 from siil.datasets.cases import Case, write_cases
+from siil.errors import SiilError
 from siil.metrics import rows
 from siil.metrics.case import score_case
 from siil.run import files
@@ -173,6 +179,40 @@ def steps(root: Path, config: configuration.Config) -> Iterator[tuple[str, list[
         yield verb, [sys.executable, "-m", "siil", verb, *more, "--config", values]
 
 
+def scrolled_s(page: Path, browser: str, folder: Path, *, wait_s: float = 120.0) -> float:
+    """Seconds from opening a page in Chromium until it is drawn, scrolled by three screens, and drawn again.
+
+    folder: for a copy of the page with the script that measures, and the browser's files. A page that is too short to
+    be scrolled is an error, as one that takes longer than wait_s.
+    """
+    copy = folder / "measured.html"
+    copy.write_text(page.read_text(encoding="utf-8") + _MEASURE, encoding="utf-8")
+    flags = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--enable-logging=stderr")
+    command = [browser, *flags, "--window-size=1400,900", f"--user-data-dir={folder / 'profile'}", f"file://{copy}"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as running:
+        assert running.stderr is not None
+        timer = threading.Timer(wait_s, running.terminate)
+        timer.start()
+        found = next((said for line in running.stderr if (said := _SCROLLED.search(line))), None)
+        timer.cancel()
+        running.terminate()
+    if found is None:
+        raise SiilError(f"{browser} did not draw {page} and scroll it within {wait_s:.0f} s")
+    return float(found[1]) / 1000
+
+
+_SCROLLED = re.compile(r"scrolled after ([0-9.]+) ms")
+_MEASURE = """<script>
+requestAnimationFrame(() => requestAnimationFrame(() => {
+  window.scrollTo({ top: 2700, behavior: "instant" });
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    if (window.scrollY === 2700) console.log(`scrolled after ${performance.now()} ms`);
+  }));
+}));
+</script>
+"""
+
+
 def main() -> None:
     """Print a row per step."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -189,8 +229,12 @@ def main() -> None:
         for verb, command in steps(root, config):
             spent = cost(command, OMP_NUM_THREADS="1")
             print(f"| {verb} | {spent.cpu_s:.0f} s | {spent.wall_s:.0f} s | {spent.peak_gb:.2f} GB |", flush=True)
-        size = (root / "results/report/index.html").stat().st_size
-        print(f"\npage: {size / 1e6:.1f} MB")
+        page = root / "results/report/index.html"
+        print(f"\npage: {page.stat().st_size / 1e6:.1f} MB")
+        browser = shutil.which("chromium") or shutil.which("google-chrome")
+        if browser:
+            with tempfile.TemporaryDirectory() as beside:
+                print(f"drawn and scrolled in Chromium after {scrolled_s(page, browser, Path(beside)):.1f} s")
 
 
 if __name__ == "__main__":

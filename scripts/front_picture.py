@@ -1,7 +1,7 @@
 """What does SIIL do, in one picture that a phone can show? front_picture.py SCAN RESULT OUTPUT.png
 
-Draws the scan, and the scan with the vertebrae that `siil predict` found in it (RESULT is its output folder), cut along
-the spine from the side and from the front. README.md begins with it.
+Draws the scan, cut along the spine from the side, and beside it the same with the vertebrae that `siil predict` found
+in it (RESULT is its output folder). README.md begins with it.
 """
 
 import argparse
@@ -10,26 +10,32 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from siil.anatomy import CLASSES, codes_to_indices
+from siil.anatomy import codes_to_indices
 from siil.report import planes
-from siil.report.preview import WINDOW_HU, write_names, write_preview
-from siil.report.style import blank, styled, vertebra_map
+from siil.report.pair import Plane, pair
+from siil.report.preview import write_preview
+from siil.report.sheet import stacked
+from siil.report.style import styled
 from siil.scan.grid import to_sitk
 from siil.scan.volume import read_volume
 
-VOXEL_MM, MARGIN_MM, NAME_PT = 1.0, 45.0, 11.0
+VOXEL_MM, AROUND_MM, BELOW_MM = 1.0, 45.0, 70.0
 
 
-def cuts(scan: Path, result: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """HU and internal indices [rows, columns] at 1 mm: from the side, from the front."""
+def cut(scan: Path, result: Path) -> tuple[np.ndarray, np.ndarray]:
+    """HU and internal indices [rows, columns] at 1 mm, from the side, a little more than the vertebrae."""
     labels = next(result.glob("*_seg.nii.gz"))
     hu, codes = _at_one_mm(scan, sitk.sitkLinear), _at_one_mm(labels, sitk.sitkNearestNeighbor)
     indices = codes_to_indices(codes)
-    y, x = planes.spine_path(indices, spacing_mm=VOXEL_MM)
-    return [(planes.sagittal(hu, x), planes.sagittal(indices, x)), (planes.coronal(hu, y), planes.coronal(indices, y))]
+    _, x = planes.spine_path(indices, spacing_mm=VOXEL_MM)
+    side, named = planes.sagittal(hu, x), planes.sagittal(indices, x)
+    columns = planes.window(named, margin_vox=round(AROUND_MM / VOXEL_MM))
+    rows = planes.window(named.T, margin_vox=round(BELOW_MM / VOXEL_MM))
+    return side[rows, columns], named[rows, columns]
 
 
 def _at_one_mm(path: Path, interpolation: int) -> np.ndarray:
@@ -43,22 +49,9 @@ def _at_one_mm(path: Path, interpolation: int) -> np.ndarray:
 
 
 @styled
-def draw(side: tuple[np.ndarray, np.ndarray], front: tuple[np.ndarray, np.ndarray]):
-    """Three panels: the side without and with names, the front with names."""
-    panels = []
-    for (hu, labels), named in ((side, False), (side, True), (front, True)):
-        keep = planes.window(labels, margin_vox=round(MARGIN_MM / VOXEL_MM))
-        panels.append((hu[:, keep], labels[:, keep], named))
-    widths = [hu.shape[1] for hu, _, _ in panels]
-    height = panels[0][0].shape[0]
-    figure = blank(width_in=5.6, height_in=5.6 * height / sum(widths) + 0.2)
-    for axis, (hu, labels, named) in zip(figure.subplots(1, 3, width_ratios=widths), panels, strict=True):
-        axis.imshow(hu, cmap="gray", vmin=WINDOW_HU[0], vmax=WINDOW_HU[1], origin="lower", interpolation="bilinear")
-        axis.set_axis_off()
-        if named:
-            axis.imshow(labels, cmap=vertebra_map(), vmin=0, vmax=CLASSES - 1, alpha=0.55, origin="lower")
-            write_names(axis, labels, size=NAME_PT)
-    return figure
+def draw(hu: np.ndarray, labels: np.ndarray) -> Figure:
+    """The scan, the names, and the scan with its vertebrae in colour."""
+    return stacked([pair(Plane(hu, np.zeros_like(labels), VOXEL_MM), Plane(hu, labels, VOXEL_MM))])
 
 
 def main() -> None:
@@ -67,7 +60,7 @@ def main() -> None:
     for name in ("scan", "result", "output"):
         parser.add_argument(name, type=Path)
     asked = parser.parse_args()
-    write_preview(asked.output, draw(*cuts(asked.scan, asked.result)))
+    write_preview(asked.output, draw(*cut(asked.scan, asked.result)))
 
 
 if __name__ == "__main__":

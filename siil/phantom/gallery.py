@@ -22,6 +22,8 @@ from siil.run import files
 from siil.run.provenance import RESEARCH_USE
 
 WINDOW_HU = (-250, 650)
+WIDTH_IN, GAP_IN, TITLE_IN = 6.4, 0.08, 0.3
+"""Letters of 11 points on a page of this width can be read on a phone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,34 +72,42 @@ def real_panels(folder: Path) -> list[Panel]:
 
 def draw(panels: Sequence[Panel], output: Path) -> None:
     """Write the page as PNG: per scan a sagittal, coronal and axial slice through the vertebrae, and the mask."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    columns = 2
-    rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(8 * columns, 3.2 * rows), facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    grid: Any = figure.subplots(rows, 4 * columns, squeeze=False)
-    for axes in grid.ravel():
-        axes.set_axis_off()
-    for n, panel in enumerate(panels):
-        _draw_panel(grid[n // columns, 4 * (n % columns) : 4 * (n % columns) + 4], panel)
+    rows = [_pictures(panel) for panel in panels]
+    scales = [(WIDTH_IN - 5 * GAP_IN) / sum(size[0] for _, size in row) for row in rows]
+    heights = [scale * max(size[1] for _, size in row) for scale, row in zip(scales, rows, strict=True)]
+    tall_in = sum(heights) + (len(rows) + 1) * TITLE_IN
+    figure = Figure(figsize=(WIDTH_IN, tall_in), facecolor="white")
     shown = "Phantoms" if all(panel.title.startswith("phantom") for panel in panels) else "Phantoms and real CT"
-    figure.suptitle(f"{shown}, window {WINDOW_HU[0]} to {WINDOW_HU[1]} HU. {RESEARCH_USE}", fontsize=11)
+    inches: dict[str, Any] = {"transform": figure.dpi_scale_trans, "va": "center"}
+    figure.text(GAP_IN, tall_in - 0.5 * TITLE_IN, f"{shown}. {RESEARCH_USE}", fontsize=12, weight="bold", **inches)
+    top_in = tall_in - TITLE_IN
+    for panel, row, scale, height in zip(panels, rows, scales, heights, strict=True):
+        figure.text(GAP_IN, top_in - 0.5 * TITLE_IN, panel.title, fontsize=11, **inches)
+        left_in = GAP_IN
+        for picture, (across, along) in row:
+            box = (left_in, top_in - TITLE_IN - scale * along, scale * across, scale * along)
+            axes = figure.add_axes(tuple(np.divide(box, (WIDTH_IN, tall_in) * 2)))
+            axes.imshow(picture, cmap="gray", vmin=WINDOW_HU[0], vmax=WINDOW_HU[1], aspect="auto")
+            axes.set_axis_off()
+            left_in += scale * across + GAP_IN
+        top_in -= TITLE_IN + height
     with files.atomic(output) as temporary:
-        figure.savefig(temporary, dpi=90)
+        figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
 
 
-def _draw_panel(axes: Any, panel: Panel) -> None:
+def _pictures(panel: Panel) -> list[tuple[np.ndarray, tuple[float, float]]]:
+    """Pictures and their (width, height) in mm, the first row on top."""
     z, y, x = (round(float(v)) for v in np.argwhere(panel.mask > 0).mean(axis=0))
-    sz, sy, sx = panel.spacing_mm
-    grey = {"cmap": "gray", "vmin": WINDOW_HU[0], "vmax": WINDOW_HU[1], "interpolation": "bilinear"}
-    front = round(y - 12 / sy)
-    axes[0].imshow(panel.hu[::-1, :, x], aspect=sz / sy, **grey)
-    axes[1].imshow(panel.hu[::-1, front, :], aspect=sz / sx, **grey)
-    axes[2].imshow(panel.hu[z], aspect=sy / sx, **grey)
-    axes[3].imshow(_coloured(panel.mask[::-1, :, x]), aspect=sz / sy, interpolation="nearest")
-    axes[0].set_title(panel.title, fontsize=8, loc="left")
+    deep, high, wide = (n * mm for n, mm in zip(panel.hu.shape, panel.spacing_mm, strict=True))
+    front = round(y - 12 / panel.spacing_mm[1])
+    return [
+        (panel.hu[::-1, :, x], (high, deep)),
+        (panel.hu[::-1, front, :], (wide, deep)),
+        (panel.hu[z], (wide, high)),
+        (_coloured(panel.mask[::-1, :, x]), (high, deep)),
+    ]
 
 
 def _coloured(mask: np.ndarray) -> np.ndarray:

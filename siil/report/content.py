@@ -30,7 +30,7 @@ WORST, BEST = 75, 25
 """Rows of a model in the page's table of scans."""
 _HEADLINE = (
     ("dice", "input", "Dice, input's own grid"),
-    ("dice", "first", "of the first look there"),
+    ("dice", "first", "Dice of the first look"),
     ("dice", "ceiling", "Ceiling of a working-grid map"),
     ("binary_dice", "work", "Binary Dice"),
     ("dice", "work", "Dice per vertebra"),

@@ -75,9 +75,10 @@ def _validation(axis: Axes, history: pd.DataFrame) -> None:
     for score, dashes in _SCORE_STYLE.items():
         axis.plot([], [], dashes, color=MUTED, label=SCORES[score])
     axis.set_ylim(0, 1.02)
+    _finish(axis, legend=not rows.empty)
     if rows.empty:
         axis.text(0.5, 0.5, "no validation", ha="center", va="center", color=MUTED, transform=axis.transAxes)
-    _finish(axis, legend=not rows.empty)
+        axis.set_xticks([])
 
 
 def _look(history: pd.DataFrame) -> dict[str, Any]:

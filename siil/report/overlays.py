@@ -16,12 +16,15 @@ from matplotlib.figure import Figure
 
 from siil.anatomy import BY_INDEX, CLASSES
 from siil.report import planes
+from siil.report.pair import spread
 from siil.report.results import Scan
+from siil.report.sheet import WRONG
 from siil.report.style import INK, MUTED, WIDTH_IN, blank, nothing_to_show, styled, vertebra_colour, vertebra_map
 
 WINDOW_HU = (-200.0, 900.0)
 MARGIN_MM = 22.0
-WRONG = "#c0261c"
+NAME = "name"
+"""Marks the texts that name vertebrae."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,28 @@ def _sheet(views: Sequence[tuple[Picture, str]], *, columns: int) -> Figure:
     for axis, (picture, view) in zip(panels, views, strict=False):
         draw_plane(axis, picture.scan, view=view)
         axis.set_title(picture.title if view == "sagittal" else " \n ", fontsize=7.5, pad=14)
+    part_names(figure)
     return figure
+
+
+def part_names(figure: Figure) -> None:
+    """Move names apart that would stand on each other, up or down, now that it is known how large the planes are."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # the layout is done, and names that move must not move the planes
+    for axis in figure.axes:
+        named = [text for text in axis.texts if text.get_gid() == NAME]
+        for side in ("left", "right"):
+            column = sorted(
+                (text for text in named if text.get_horizontalalignment() == side),
+                key=lambda text: text.get_position()[1],
+            )
+            if not column:
+                continue
+            gap = max(text.get_window_extent().height for text in column)
+            wanted = [float(axis.transData.transform(text.get_position())[1]) for text in column]
+            box = axis.get_window_extent()
+            for text, height in zip(column, spread(wanted, gap=gap, low=box.y0, high=box.y1), strict=True):
+                text.set_y(axis.transData.inverted().transform((0, height))[1])
 
 
 def _width_vox(scan: Scan, view: str) -> int:
@@ -102,7 +126,7 @@ def _contours(axis: Axes, truth: np.ndarray, *, spacing_mm: float) -> None:
 
 def _names(axis: Axes, truth: np.ndarray, prediction: np.ndarray, *, spacing_mm: float, width_mm: float) -> None:
     """Names of the truth left of the image, of the prediction right of it, at the heights of their centres."""
-    style: dict[str, Any] = {"fontsize": 6.5, "va": "center", "clip_on": False}
+    style: dict[str, Any] = {"fontsize": 6.5, "va": "center", "clip_on": False, "gid": NAME}
     for index in np.unique(truth[truth > 0]):
         height_mm = (np.nonzero(truth == index)[0].mean() + 0.5) * spacing_mm
         axis.text(-3, height_mm, BY_INDEX[int(index)].name, ha="right", color=INK, **style)

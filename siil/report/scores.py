@@ -56,12 +56,13 @@ def dice_box(vertebrae: pd.DataFrame, *, models: Sequence[str]) -> Figure:
     figure = blank(height_in=2.7 * len(models) + 0.5)
     panels = figure.subplots(len(models), 1, squeeze=False)[:, 0]
     groups = {"all": "all", **REGIONS}
+    step = 0.8 / max(4, len(spaces))
     for axis, model in zip(panels, models, strict=True):
         for offset, space in enumerate(spaces):
             rows = truth_rows(vertebrae, model=model, space=space)
             values = [rows["dice"] if key == "all" else rows.loc[rows["region"] == key, "dice"] for key in groups]
-            places = np.arange(len(groups)) + (offset - (len(spaces) - 1) / 2) * 0.19
-            _boxes(axis, values, places, colour=SPACE_COLOURS[space], label=SPACE_NAMES[space])
+            places = np.arange(len(groups)) + (offset - (len(spaces) - 1) / 2) * step
+            _boxes(axis, values, places, step=step, colour=SPACE_COLOURS[space], label=SPACE_NAMES[space])
         counts = pool.once(truth_rows(vertebrae, model=model, space=spaces[0]))["region"].value_counts()
         names = [f"{name}\nn = {counts.get(key, 0) if key != 'all' else counts.sum()}" for key, name in groups.items()]
         axis.set_xticks(range(len(groups)), names)
@@ -69,20 +70,20 @@ def dice_box(vertebrae: pd.DataFrame, *, models: Sequence[str]) -> Figure:
         axis.grid(True, axis="y")
         axis.set_axisbelow(True)
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=len(spaces))
+    figure.legend(handles, labels, loc="outside upper right", ncols=3)  # as many as the page is wide
     return figure
 
 
-def _boxes(axis: Axes, values: list[pd.Series], places: np.ndarray, *, colour: str, label: str) -> None:
+def _boxes(axis: Axes, values: list[pd.Series], places: np.ndarray, *, step: float, colour: str, label: str) -> None:
     for place, series in zip(places, values, strict=True):
         if series.empty:
             continue
-        spread = np.random.default_rng(len(series)).uniform(-0.055, 0.055, len(series))
+        spread = np.random.default_rng(len(series)).uniform(-0.3 * step, 0.3 * step, len(series))
         axis.scatter(place + spread, series, s=3, color=INK, alpha=0.28, linewidths=0, zorder=3)
         axis.boxplot(
             [series.to_numpy(float)],
             positions=[place],
-            widths=0.16,
+            widths=0.85 * step,
             showfliers=False,
             patch_artist=True,
             boxprops={"facecolor": colour, "edgecolor": INK, "linewidth": 0.6, "alpha": 0.9},
@@ -115,7 +116,7 @@ def per_vertebra(vertebrae: pd.DataFrame, *, models: Sequence[str], settings: Re
     lower.set(ylabel="identification rate")
     if len(models) > 1:
         handles, labels = upper.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper right", ncols=len(models))
+        figure.legend(handles, labels, loc="outside upper right", ncols=min(len(models), 5))
     return figure
 
 

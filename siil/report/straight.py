@@ -26,6 +26,11 @@ def sagittal_sites(centreline: Centreline, *, front_mm: float, back_mm: float) -
     return centreline.at(along)[:, None] + across[:, None] * behind[:, None]
 
 
+def inside(sites_mm: np.ndarray, shape: tuple[int, ...], *, spacing_mm: float) -> np.ndarray:
+    """Which of the places [..., 3] lie in a volume [Z, Y, X] of this shape: [...] of truth values."""
+    return np.asarray(((sites_mm >= 0) & (sites_mm <= spacing_mm * np.array(shape))).all(axis=-1))
+
+
 def sample(volume: np.ndarray, sites_mm: np.ndarray, *, spacing_mm: float, smooth: bool, outside: float) -> np.ndarray:
     """Values of `volume` [Z, Y, X] at places [..., 3] (voxel i covers i to i + 1 times the spacing).
 

@@ -82,7 +82,7 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     def run(*args: Any, **options: Any) -> Figure:
         with matplotlib.rc_context(_RC):
             figure = draw(*args, **options)
-            figure.text(0.995, 0.004, RESEARCH_USE, ha="right", va="bottom", fontsize=6, color=MUTED)
+            figure.text(0.995, 0.004, RESEARCH_USE, ha="right", va="bottom", fontsize=8, color=MUTED)
         return figure
 
     return run

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from siil.anatomy import BY_INDEX
 from siil.audit.findings import Finding
-from siil.report.overlays import draw_plane
+from siil.report.overlays import NAME, draw_plane, part_names
 from siil.report.results import Scan
 from siil.report.style import INK, WIDTH_IN, blank, nothing_to_show, styled
 
@@ -35,7 +35,8 @@ def suspects(pictures: Sequence[tuple[Finding, Scan]]) -> Figure:
         draw_plane(axis, scan, view="sagittal", names=False)
         for index in np.unique(scan.truth[scan.truth > 0]).tolist():
             height_mm = (np.nonzero(scan.truth == index)[0].mean() + 0.5) * scan.spacing_mm
-            axis.text(-3, height_mm, BY_INDEX[index].name, ha="right", va="center", fontsize=6, color=INK)
+            axis.text(-3, height_mm, BY_INDEX[index].name, ha="right", va="center", fontsize=6, color=INK, gid=NAME)
         words = textwrap.fill(f"{finding.kind}, {finding.where}: {finding.words}", _WORDS)
         axis.set_title(f"{finding.case[:_WORDS]}\n{words}", fontsize=6.5, loc="center")
+    part_names(figure)
     return figure

@@ -15,6 +15,7 @@ def test_a_row_per_model_a_line_per_fold_and_only_terms_that_are_on(results: Res
 def test_training_without_validation_is_drawn(results: Results) -> None:
     figure = training_curves(results.history[results.history["phase"] == "train"])
     assert "no validation" in [text.get_text() for text in figure.axes[2].texts]
+    assert len(figure.axes[2].get_xticks()) == 0
 
 
 def test_no_history_says_so() -> None:

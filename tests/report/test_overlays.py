@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 
 from siil.report.overlays import WRONG, Picture, overlays, worst_cases
@@ -39,3 +41,13 @@ def test_a_scan_without_truth_and_prediction_is_drawn_whole() -> None:
 def test_no_scan_says_so() -> None:
     assert overlays([]).texts[0].get_text() == "No scan was tested."
     assert worst_cases([]).texts[0].get_text() == "No scan was tested."
+
+
+def test_names_of_vertebrae_that_lie_close_do_not_stand_on_each_other() -> None:
+    truth = np.zeros((100, 20, 20), np.uint8)
+    truth[50, 4:8, 5:12], truth[50, 8:12, 5:12], truth[99, 5:12, 5:12] = 20, 21, 22  # two at one height, one on top
+    axis = overlays([Picture(Scan("a", np.zeros(truth.shape, np.int16), truth, truth, 3.0), "close")]).axes[0]
+    for side in ("left", "right"):
+        ends = sorted(text.get_window_extent().extents[[1, 3]].tolist() for text in axis.texts if text.get_ha() == side)
+        assert len(ends) == 3
+        assert all(low[1] <= high[0] + 0.1 for low, high in pairwise(ends))

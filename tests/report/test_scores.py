@@ -4,6 +4,7 @@ import pytest
 from siil.config import resolve
 from siil.report.results import Results
 from siil.report.scores import ceiling, comparison, dice_box, per_vertebra, truth_rows
+from siil.report.style import SPACE_NAMES
 
 SETTINGS = resolve("demo").report
 
@@ -41,6 +42,17 @@ def test_boxes_show_every_space_of_every_model(results: Results) -> None:
     figure = dice_box(results.vertebrae, models=results.models)
     assert [axis.get_title(loc="left") for axis in figure.axes] == ["siil", "unet"]
     assert len(figure.legends[0].get_texts()) == 4
+
+
+def test_the_legend_lies_on_the_page_however_many_spaces_and_models_there_are() -> None:
+    rows = pd.concat([_rows().assign(space=space) for space in SPACE_NAMES])
+    many = [f"network_number_{n}" for n in range(9)]
+    more = pd.concat([_rows().assign(model=model) for model in many])
+    for figure in (dice_box(rows, models=["siil"]), per_vertebra(more, models=many, settings=SETTINGS)):
+        figure.draw_without_rendering()
+        left, right = figure.legends[0].get_window_extent().intervalx
+        assert left >= 0
+        assert right <= figure.get_figwidth() * figure.dpi
 
 
 def test_the_ceiling_pairs_each_vertebra_with_its_own_ceiling(results: Results) -> None:

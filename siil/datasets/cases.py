@@ -44,6 +44,8 @@ class Case:
     mask_sha256: str
     annotation: Annotation = "all"
     """how the annotation of its source ends (siil.datasets.annotation)"""
+    landmarks: str = ""
+    """what its mask holds beside vertebrae: of siil.anatomy.LANDMARKS"""
 
     @property
     def vertebrae(self) -> tuple[str, ...]:

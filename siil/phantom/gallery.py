@@ -89,7 +89,7 @@ def draw(panels: Sequence[Panel], output: Path) -> None:
 
 
 def _draw_panel(axes: Any, panel: Panel) -> None:
-    z, y, x = (round(float(v)) for v in np.argwhere(panel.mask > 0).mean(axis=0))
+    z, y, x = (round(float(v)) for v in np.argwhere(np.isin(panel.mask, list(BY_CODE))).mean(axis=0))
     sz, sy, sx = panel.spacing_mm
     grey = {"cmap": "gray", "vmin": WINDOW_HU[0], "vmax": WINDOW_HU[1], "interpolation": "bilinear"}
     front = round(y - 12 / sy)

@@ -26,6 +26,7 @@ TERMS: Final = (
     "localisation",
     "presence",
     "contrast",
+    "landmarks",
 )
 NORM: Final = "gradient_norm"
 """Of the gradient that is applied, before clipping, mean over the steps; absent without clipping and in 16-mixed."""

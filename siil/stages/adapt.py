@@ -210,7 +210,7 @@ def _train(
     device: str,
 ) -> Path:
     """One round's training; returns its weights."""
-    from siil.datasets.folds import LISTS, read_landmarks, read_list, read_sources
+    from siil.datasets.folds import LISTS, read_list, read_sources
     from siil.stages.train import train
 
     known = {part: read_list(lists / f"{part}.txt") for part in LISTS}
@@ -224,9 +224,8 @@ def _train(
     here = folder / "lists"
     files.write_text(here / "training.txt", "".join(f"{case}\n" for case in sources))
     files.write_text(here / "validation.txt", "".join(f"{case}\n" for case in known["validation"]))
-    held = read_landmarks(lists / "sources.tsv")
-    rows = (f"{case}\t{source}\t{' '.join(held.get(case, ()))}" for case, source in sources.items())
-    files.write_text(here / "sources.tsv", "".join(f"{row}\n" for row in ("case\tsource\tlandmarks", *rows)))
+    rows = "".join(f"{case}\t{source}\n" for case, source in sources.items() if source == SOURCE)
+    files.write_text(here / "sources.tsv", (lists / "sources.tsv").read_text(encoding="utf-8") + rows)
     settings = config.train.model_copy(update={"init_weights": str(start)})
     values = configuration.sections(config.model_copy(update={"train": settings}), BY_NAME["train"].sections)
     train(config=configuration.partial(values), data=folder, lists=here, output=folder / "train", device=device)

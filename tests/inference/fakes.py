@@ -22,6 +22,7 @@ class FakeOutput:
     spine: Tensor
     vertebrae: Tensor
     core: FakeCore | None
+    landmarks: Tensor | None = None
 
 
 class FakeNetwork(nn.Module):

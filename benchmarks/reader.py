@@ -13,7 +13,7 @@ from benchmarks.subjects import Loaded
 from siil.config import Config
 from siil.config.schema.phantom import PhantomRecipe
 from siil.inference.device import pick_device, usable_precision
-from siil.inference.posterior import Posterior
+from siil.inference.posterior import Landmarks, Posterior
 from siil.inference.predict_case import Prediction, interpret, predict_case
 from siil.inference.second_look import Again
 from siil.model.weights import SHIPPED_SECOND_LOOK, load_network, load_second_look
@@ -22,14 +22,19 @@ from siil.run import files
 
 def write_posterior(path: Path, posterior: Posterior) -> None:
     """Keep the network's answer."""
+    maps = asdict(posterior)
+    landmarks = maps.pop("landmarks") or {}
     with files.atomic(path) as temporary:
-        np.savez_compressed(temporary, **asdict(posterior))
+        np.savez_compressed(temporary, **maps, **{f"landmarks_{name}": value for name, value in landmarks.items()})
 
 
 def read_posterior(path: Path) -> Posterior:
     """The network's answer again."""
     with np.load(path, allow_pickle=False) as stored:
-        return Posterior(**{field.name: stored[field.name] for field in fields(Posterior)})
+        maps = {field.name: stored[field.name] for field in fields(Posterior) if field.name in stored}
+        if "landmarks_index" in stored:
+            maps["landmarks"] = Landmarks(stored["landmarks_index"], stored["landmarks_chance"])
+        return Posterior(**maps)
 
 
 class Reader:

@@ -1,9 +1,10 @@
 """The one table of vertebrae: names, VerSe codes, internal indices, regions, colours.
 
 Internal indices are consecutive in anatomical order with T13 between T12 and L1 (the order carries meaning: OCPL,
-decoding). On disk every mask uses the VerSe codes. 0 is background in both. Sacrum (26) and coccyx (27) are background
-to the network. In both 255 is a voxel that nobody annotated, which may be spine or background and teaches nothing, and
-254 is spine whose vertebra nobody named; neither is a class.
+decoding). On disk every mask uses the VerSe codes. 0 is background in both. Sacrum (26), coccyx (27) and ribs (252, a
+code of our own) are background to the network, but for its head of landmarks. In both 255 is a voxel that nobody
+annotated, which may be spine or background and teaches nothing, and 254 is spine whose vertebra nobody named; neither
+is a class.
 """
 
 from __future__ import annotations
@@ -50,11 +51,20 @@ CLASSES: Final = len(VERTEBRAE) + 1
 """K of the paper: 26 vertebrae and background."""
 SACRUM_CODE: Final = 26
 COCCYX_CODE: Final = 27
-IGNORED_CODES: Final = (SACRUM_CODE, COCCYX_CODE)
+RIB_CODE: Final = 252
+"""Of any rib: VerSe has none."""
+IGNORED_CODES: Final = (SACRUM_CODE, COCCYX_CODE, RIB_CODE)
 UNLABELLED: Final = 255
 """Code and internal index of a voxel that nobody annotated (siil.datasets.annotation)."""
 UNNAMED: Final = 254
 """Code and internal index of spine whose vertebra nobody told: O_R learns from it, names do not."""
+LANDMARKS: Final = ("sacrum", "ribs")
+"""What is no vertebra but tells which vertebrae these are: the channels of a network's landmarks."""
+SACRUM: Final = 248
+RIB: Final = 249
+"""Indices of the landmarks in labels that train; to everything else they are background."""
+UNSOUGHT: Final = {("sacrum",): 250, ("ribs",): 251, LANDMARKS: 252}
+"""Landmarks that nobody annotated -> index of a background voxel that may be one of them."""
 REGIONS: Final = {"C": "cervical", "T": "thoracic", "L": "lumbar"}
 
 BY_NAME: Final = {v.name: v for v in VERTEBRAE}
@@ -65,7 +75,8 @@ KNOWN_CODES: Final = frozenset({0, *BY_CODE, *IGNORED_CODES, UNNAMED, UNLABELLED
 """What a mask may hold."""
 _TO_INDEX: Final = np.zeros(256, np.uint8)
 _TO_CODE: Final = np.full(256, UNLABELLED, np.uint8)
-_TO_CODE[0] = 0
+_TO_CODE[[0, *UNSOUGHT.values()]] = 0
+_TO_CODE[[SACRUM, RIB]] = SACRUM_CODE, RIB_CODE
 for _v in VERTEBRAE:
     _TO_INDEX[_v.code], _TO_CODE[_v.index] = _v.index, _v.code
 _TO_INDEX[UNLABELLED] = UNLABELLED
@@ -92,8 +103,8 @@ ORDER_DISTANCE: Final = _order_distance()
 
 
 def codes_to_indices(codes: np.ndarray) -> np.ndarray:
-    """VerSe codes (any numeric dtype, any shape) to internal indices (uint8). Sacrum and coccyx become background,
-    UNNAMED and UNLABELLED stay.
+    """VerSe codes (any numeric dtype, any shape) to internal indices (uint8). Sacrum, coccyx and ribs become
+    background, UNNAMED and UNLABELLED stay.
 
     Raises InputError when a value is outside the table.
     """
@@ -101,16 +112,24 @@ def codes_to_indices(codes: np.ndarray) -> np.ndarray:
     if strange := sorted(set(np.unique(values).tolist()) - KNOWN_CODES):
         raise InputError(
             f"mask has labels outside the VerSe table: {strange[:8]}; expected 0, 1-7 (C), 8-19 (T), 20-25 (L), "
-            "26 sacrum, 27 coccyx, 28 (T13), 254 (spine without a name), 255 (not annotated)"
+            "26 sacrum, 27 coccyx, 28 (T13), 252 (rib), 254 (spine without a name), 255 (not annotated)"
         )
     return _TO_INDEX[values]
 
 
+def training_indices(codes: np.ndarray) -> np.ndarray:
+    """As `codes_to_indices`, but sacrum and ribs become SACRUM and RIB."""
+    indices = codes_to_indices(codes)
+    indices[codes == SACRUM_CODE] = SACRUM
+    indices[codes == RIB_CODE] = RIB
+    return indices
+
+
 def indices_to_codes(indices: np.ndarray) -> np.ndarray:
-    """Internal indices (0 to K-1, UNNAMED and UNLABELLED, any shape) to VerSe codes (uint8)."""
+    """Internal indices (0 to K-1 and those from SACRUM up, any shape) to VerSe codes (uint8)."""
     return _TO_CODE[indices]
 
 
 def without_unlabelled(labels: np.ndarray) -> np.ndarray:
-    """Codes or indices with what nobody annotated or named as background: what is counted and drawn."""
-    return np.where(labels >= UNNAMED, labels.dtype.type(0), labels)
+    """Codes or indices with what nobody annotated or named, and ribs, as background: what is counted and drawn."""
+    return np.where(labels >= SACRUM, labels.dtype.type(0), labels)

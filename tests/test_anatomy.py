@@ -10,13 +10,28 @@ from siil.anatomy import (
     BY_NAME,
     CLASSES,
     ORDER_DISTANCE,
+    RIB,
+    RIB_CODE,
+    SACRUM,
+    SACRUM_CODE,
     UNLABELLED,
+    UNSOUGHT,
     VERTEBRAE,
     codes_to_indices,
     indices_to_codes,
+    training_indices,
     without_unlabelled,
 )
 from siil.errors import InputError
+
+
+def test_labels_that_train_tell_sacrum_and_ribs_apart_from_background() -> None:
+    codes = np.array([0, 19, SACRUM_CODE, 27, RIB_CODE, UNLABELLED], np.uint8)
+    assert codes_to_indices(codes).tolist() == [0, 19, 0, 0, 0, UNLABELLED]
+    assert training_indices(codes).tolist() == [0, 19, SACRUM, 0, RIB, UNLABELLED]
+    assert indices_to_codes(training_indices(codes)).tolist() == [0, 19, SACRUM_CODE, 0, RIB_CODE, UNLABELLED]
+    assert indices_to_codes(np.array(list(UNSOUGHT.values()), np.uint8)).tolist() == [0, 0, 0]
+    assert without_unlabelled(training_indices(codes)).tolist() == [0, 19, 0, 0, 0, 0]
 
 
 def test_there_are_26_vertebrae_in_anatomical_order_with_t13_between_t12_and_l1():

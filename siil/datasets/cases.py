@@ -44,6 +44,8 @@ class Case:
     mask_sha256: str
     annotation: Annotation = "all"
     """how the annotation of its source ends (siil.datasets.annotation)"""
+    landmarks: str = ""
+    """what its mask holds beside vertebrae: of siil.anatomy.LANDMARKS"""
 
     @property
     def vertebrae(self) -> tuple[str, ...]:
@@ -69,6 +71,8 @@ def read_cases(path: Path) -> list[Case]:
         frame = read_table(path, text=True)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: no table of cases ({error}); run the index step again") from None
+    if "landmarks" not in frame:  # an older table tells of none
+        frame["landmarks"] = ""
     missing = {field.name for field in fields(Case)} - set(frame.columns)
     if missing:
         raise DatasetError(f"{path}: columns {sorted(missing)} are missing; run the index step again")

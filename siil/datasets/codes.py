@@ -23,7 +23,7 @@ from typing import Final
 
 import numpy as np
 
-from siil.anatomy import BY_CODE, BY_NAME, IGNORED_CODES, SACRUM_CODE
+from siil.anatomy import BY_CODE, BY_NAME, IGNORED_CODES, RIB_CODE, SACRUM_CODE
 from siil.errors import ConfigError
 
 CODES: Final = ("verse", "totalsegmentator", "totalsegmentator_v1", "vertebrae_pp", "spineps", "nnunet")
@@ -49,7 +49,8 @@ def table(codes: str) -> dict[int, int]:
     if codes == "verse":
         return verse
     if codes == "totalsegmentator":
-        return dict.fromkeys(range(118), 0) | {25: SACRUM_CODE, 26: SACRUM_CODE} | _counted(27)
+        ribs = dict.fromkeys(range(92, 116), RIB_CODE)
+        return dict.fromkeys(range(118), 0) | {25: SACRUM_CODE, 26: SACRUM_CODE} | _counted(27) | ribs
     if codes == "totalsegmentator_v1":
         return dict.fromkeys(range(105), 0) | _counted(18)
     if codes == "vertebrae_pp":

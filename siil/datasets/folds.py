@@ -91,15 +91,24 @@ def write_fold(folder: Path, fold: Fold) -> None:
 
 
 def write_sources(path: Path, cases: Iterable[Case], fold: Fold) -> None:
-    """Write which source each training case comes from: a table with the columns case and source."""
-    source = {case.case: case.source for case in cases}
-    files.write_text(path, "case\tsource\n" + "".join(f"{case}\t{source[case]}\n" for case in fold.training))
+    """Write which source each training case comes from, and what landmarks its mask holds."""
+    known = {case.case: (case.source, case.landmarks) for case in cases}
+    rows = ("\t".join((case, *known[case])) for case in fold.training)
+    files.write_text(path, "".join(f"{row}\n" for row in ("case\tsource\tlandmarks", *rows)))
 
 
 def read_sources(path: Path) -> dict[str, str]:
     """Case -> source, of the training cases of a fold. Raises DatasetError when the table is missing."""
-    rows = [line.split("\t") for line in read_list(path)[1:]]
-    return dict(rows)
+    return {row[0]: row[1] for row in _rows(path)}
+
+
+def read_landmarks(path: Path) -> dict[str, tuple[str, ...]]:
+    """Case -> the landmarks that its mask holds; a table of an older version tells of none."""
+    return {row[0]: tuple(row[2].split()) for row in _rows(path) if len(row) > 2}
+
+
+def _rows(path: Path) -> list[list[str]]:
+    return [line.split("\t") for line in read_list(path)[1:]]
 
 
 def read_list(path: Path) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from siil import anatomy
-from siil.config.schema.dataset import Annotation
+from siil.config.schema.dataset import Annotation, Landmarks
 from siil.datasets import known
 from siil.datasets.cases import Case
 from siil.datasets.layout import Found, check_name
@@ -27,12 +27,13 @@ THREADS = 2
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """A scan, the name of its source, the SHA-256 of the source's files, and how its annotation ends."""
+    """A scan, the name of its source, the SHA-256 of the source's files, how its annotation ends, and what it holds."""
 
     source: str
     found: Found
     digests: Mapping[Path, str]
     annotation: Annotation = "all"
+    landmarks: Landmarks = ()
 
 
 def make_cases(
@@ -154,6 +155,7 @@ def _row(scan: Indexed) -> Case | InputError:
         image_sha256=scan.digests[found.image],
         mask_sha256=scan.digests[found.mask],
         annotation=scan.annotation,
+        landmarks=" ".join(scan.landmarks),
     )
 
 

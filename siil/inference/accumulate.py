@@ -1,6 +1,7 @@
 """The accumulators behind the sliding window: a slab of weighted sums, and the sparse posterior it is turned into.
 
-See inference/sliding_window.py. A slab holds 1 + K sums and the sum of their weights for one patch height of slices.
+See inference/sliding_window.py. A slab holds 1 + K sums and the sum of their weights for one patch height of slices;
+of a network with a head for landmarks two sums more.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from siil.anatomy import CLASSES
 from siil.errors import WeightsError
-from siil.inference.posterior import SPARSE_FLOOR, Posterior
+from siil.inference.posterior import LANDMARK_FLOOR, SPARSE_FLOOR, Landmarks, Posterior
 
 
 def finite(probability: Tensor) -> Tensor:
@@ -24,10 +25,14 @@ def finite(probability: Tensor) -> Tensor:
 
 
 class Answer:
-    """Probabilities of a batch of windows: spine [B, 1, ...], classes [B, K, ...], localisation [K, patch z]."""
+    """Probabilities of a batch of windows: spine [B, 1, ...], classes [B, K, ...], localisation [K, patch z], landmarks
+    [B, 2, ...] of a network that has them."""
 
-    def __init__(self, spine: Tensor, classes: Tensor, localisation: Tensor | None) -> None:
+    def __init__(
+        self, spine: Tensor, classes: Tensor, localisation: Tensor | None, landmarks: Tensor | None = None
+    ) -> None:
         self.maps = torch.cat([spine, classes], dim=1)
+        self.landmarks = landmarks
         self.localisation = localisation
 
 
@@ -42,6 +47,7 @@ class Slab:
         wz, wy, wx = (torch.from_numpy(w).float().to(device) for w in weights)
         self.weight = wz[:, None, None] * wy[:, None] * wx
         self.localisation: Tensor | None = None
+        self.landmarks: Tensor | None = None
 
     def add(self, answer: Answer, corners: Sequence[tuple[int, ...]], versions: int) -> None:
         """Add a batch at its (z, y, x) corners; `versions` answers (flips) make one."""
@@ -50,18 +56,23 @@ class Slab:
             place = self.sums[:, :, y : y + self.patch[1], x : x + self.patch[2]]
             place[:-1] += item
             place[-1] += weight
+        if answer.landmarks is not None:
+            if self.landmarks is None:
+                self.landmarks = self.sums.new_zeros((answer.landmarks.shape[1], *self.sums.shape[1:]))
+            for (_, y, x), item in zip(corners, answer.landmarks * weight, strict=True):
+                self.landmarks[:, :, y : y + self.patch[1], x : x + self.patch[2]] += item
         if answer.localisation is not None:
             known = self.localisation
             self.localisation = answer.localisation if known is None else torch.maximum(known, answer.localisation)
 
-    def finished(self, slices: int) -> tuple[Tensor, Tensor, Tensor]:
-        """The first `slices` slices (spine, classes, weights), to be read before the slab moves on."""
+    def finished(self, slices: int) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """The first `slices` slices (spine, classes, weights, landmarks), to be read before the slab moves on."""
         done = self.sums[:, :slices]
-        return done[0], done[1:-1], done[-1]
+        return done[0], done[1:-1], done[-1], None if self.landmarks is None else self.landmarks[:, :slices]
 
     def advance(self, slices: int) -> None:
         """Move the slab on by `slices` slices, a map at a time: no second slab is made."""
-        for sums in self.sums:
+        for sums in (*self.sums, *(() if self.landmarks is None else self.landmarks)):
             kept = sums[slices:].clone()
             sums.zero_()
             sums[: len(kept)] = kept
@@ -79,6 +90,7 @@ class Gather:
         self.localisation_weight = np.zeros(slices, np.float64)
         self.index: list[np.ndarray] = []
         self.classes: list[np.ndarray] = []
+        self.landmarks: list[Landmarks] = []
         self.embeddings: list[np.ndarray] = []
         self.embedding_classes: list[np.ndarray] = []
 
@@ -95,8 +107,11 @@ class Gather:
             self.localisation[:, start : start + len(weights)] += localisation.numpy() * weights
             self.localisation_weight[start : start + len(weights)] += weights
 
-    def finish(self, start: int, spine: Tensor, classes: Tensor, weights: Tensor) -> None:
-        """Take finished slices: sums of spine [d, Y, X], classes [K, d, Y, X] and weights, from padded slice `start`.
+    def finish(
+        self, start: int, spine: Tensor, classes: Tensor, weights: Tensor, landmarks: Tensor | None = None
+    ) -> None:
+        """Take finished slices: sums of spine [d, Y, X], classes [K, d, Y, X], weights and landmarks [2, d, Y, X], from
+        padded slice `start`.
 
         Where no window was, the probability is 0.
         """
@@ -116,6 +131,11 @@ class Gather:
         offset = z * self.shape[1] * self.shape[2]
         self.index.append(kept.flatten().nonzero()[:, 0].cpu().numpy() + offset)
         self.classes.append(values.T.half().cpu().numpy())
+        if landmarks is not None:
+            chance = landmarks[:, first:last, rows, columns] / total
+            maybe = chance.amax(dim=0) > LANDMARK_FLOOR
+            found = maybe.flatten().nonzero()[:, 0].cpu().numpy() + offset
+            self.landmarks.append(Landmarks(found, finite(chance[:, maybe]).T.half().cpu().numpy()))
 
     def posterior(self) -> Posterior:
         """Everything gathered, with the padding cropped away."""
@@ -130,4 +150,10 @@ class Gather:
             localisation=localisation[:, first : first + self.shape[0]].astype(np.float32),
             embeddings=np.concatenate(embeddings) if embeddings else np.zeros((0, width), np.float32),
             embedding_classes=np.concatenate([*self.embedding_classes, np.zeros(0, np.int64)]),
+            landmarks=Landmarks(
+                np.concatenate([part.index for part in self.landmarks]),
+                np.concatenate([part.chance for part in self.landmarks]),
+            )
+            if self.landmarks
+            else None,
         )

@@ -60,7 +60,8 @@ class Sequence:
 
     margin: nats to the best rival, None without one. renamed: share of the well-visible vertebrae that the network
     alone names otherwise. uncertain, reason: what the user is told. scale: patient's size. above, below: there is
-    nothing (or no vertebra) before the first, after the last level.
+    nothing (or no vertebra) before the first, after the last level. counts: how vertebrae were counted by sacrum and
+    ribs, and what they are by that (inference/landmarks.py).
     """
 
     levels: tuple[Level, ...]
@@ -72,6 +73,7 @@ class Sequence:
     scale: float
     above: bool
     below: bool
+    counts: tuple[tuple[str, str], ...] = ()
 
 
 EMPTY = Sequence((), (), None, 0.0, True, "no vertebra was found", 1.0, True, True)
@@ -89,6 +91,7 @@ def doubt(
     above: bool,
     below: bool,
     unsupported: str,
+    counted: str,
     decode: Decode,
 ) -> str:
     """Why the enumeration is uncertain, or nothing.
@@ -103,8 +106,11 @@ def doubt(
         beyond: where the spine goes on without a name, as `below L5`; empty where it does not.
         above, below: the spine begins, ends in view.
         unsupported: an end of the spine in view that the network calls by its neighbour's name; empty: none.
+        counted: how counts by sacrum and ribs do not agree; empty where they do.
         decode: the limits.
     """
+    if counted:
+        return counted
     if hides:
         return f"{span(rivals[0].names)} fits better, but the scan does not show the borders to count it by"
     if renamed > decode.uncertain_renamed:

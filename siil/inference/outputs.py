@@ -88,6 +88,7 @@ def scan_facts(prediction: Prediction, *, name: str) -> dict[str, Any]:
         "reason": sequence.reason,
         "margin": None if sequence.margin is None else round(sequence.margin, 3),
         "runner_up": f"{span(rivals[0].names)} ({', '.join(rivals[0].changes)})" if rivals else None,
+        "counts": dict(sequence.counts),
         "rivals": [_rival(rival, sequence.candidates[0], prediction.names) for rival in rivals],
         "renamed": round(sequence.renamed, 3),
         "patient_scale": round(sequence.scale, 3),

@@ -12,6 +12,17 @@ import numpy as np
 
 SPARSE_FLOOR = 0.1
 """Class probabilities are kept where the spine probability is above this: everywhere else no label is possible."""
+LANDMARK_FLOOR = 0.3
+"""Sacrum and ribs are kept where one of them is likelier than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landmarks:
+    """Sacrum and ribs where either may be. index: [M] int64, as Posterior's. chance: [M, 2] float16, in the order of
+    siil.anatomy.LANDMARKS."""
+
+    index: np.ndarray
+    chance: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,7 @@ class Posterior:
     localisation: [K, Z] float32, sigma(L^) blended along z; zeros for networks without a core.
     embeddings: [n, E] float32, instance embeddings e_j of the classes present in the windows; E = 0 without a core.
     embedding_classes: [n] int64, the class of each embedding.
+    landmarks: None of a network without that head.
     """
 
     spine: np.ndarray
@@ -32,6 +44,7 @@ class Posterior:
     localisation: np.ndarray
     embeddings: np.ndarray
     embedding_classes: np.ndarray
+    landmarks: Landmarks | None = None
 
     def sites(self) -> np.ndarray:
         """[N, 3] int64 (z, y, x) of the kept voxels."""

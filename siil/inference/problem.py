@@ -12,6 +12,7 @@ from scipy import ndimage, special
 from siil.anatomy import VERTEBRAE
 from siil.config.schema.inference import Decode
 from siil.inference.evidence import STEP_MM, Evidence
+from siil.inference.landmarks import Bones, landmark_evidence
 from siil.inference.morphometry import PITCH_MM
 from siil.inference.view import View
 from siil.inference.viterbi import Chain, Lattice
@@ -21,9 +22,11 @@ SCALES = 1.06 ** np.arange(-5, 6)
 _LONGEST_MM = 64.0
 
 
-def build_lattice(evidence: Evidence, decode: Decode, view: View) -> Lattice:
-    """The decoding problem of a scan: emissions, durations and priors in nats."""
+def build_lattice(evidence: Evidence, decode: Decode, view: View, bones: Bones | None = None) -> Lattice:
+    """The decoding problem of a scan: emissions, durations and priors in nats. bones: sacrum and ribs, where the
+    network sees any."""
     emission = decode.evidence_weight * STEP_MM * evidence.log_share
+    landmarks = None if bones is None else landmark_evidence(bones, decode)
     mean = PITCH_MM[1:] * SCALES[:, None]  # [G, N]
     sigma = decode.duration_sigma * mean
     sigma[:, :2] *= 2  # C1 and C2 overlap: where one ends is a convention
@@ -34,12 +37,13 @@ def build_lattice(evidence: Evidence, decode: Decode, view: View) -> Lattice:
     price = np.where(z > -2.5, 0.5 * z**2, 2.5 * np.abs(z) - 3.125)
     return Lattice(
         chain=_chain(decode, view),
-        emission=emission[:, 1:],
+        emission=emission[:, 1:] if landmarks is None else emission[:, 1:] + landmarks,
         nothing=emission[:, 0],
         full=-decode.duration_weight * price,
         cut=decode.duration_weight * np.maximum(special.log_ndtr(-z), -2.5 * np.abs(z)),
         border=decode.disc_weight * disc_evidence(evidence.body_mm2),
         scale=-0.5 * (np.log(SCALES) / decode.scale_sigma) ** 2,
+        landmarks=landmarks,
     )
 
 

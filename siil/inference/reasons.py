@@ -1,6 +1,6 @@
 """Why one enumeration beats another: what the score of a path through the lattice is made of.
 
-The whole-scan decoding (inference/sequence.py) adds up four kinds of nats; the difference between the best enumeration
+The whole-scan decoding (inference/sequence.py) adds up five kinds of nats; the difference between the best enumeration
 and its runner-up, kind by kind, is the explanation that a user gets. Anatomy-free, like inference/viterbi.py.
 """
 
@@ -15,12 +15,14 @@ from siil.inference.viterbi import Interval, Lattice
 class Parts:
     """Nats. network: what O_R and O_S say along the spine. sizes: heights of the vertebrae, and size of the patient.
     discs: borders that fall on gaps between bodies. priors: rare anatomy, and spine that O_R would have missed.
+    landmarks: ribs and sacrum, of a network that sees them.
     """
 
     network: float
     sizes: float
     discs: float
     priors: float
+    landmarks: float = 0.0
 
     def __sub__(self, other: Parts) -> Parts:
         return Parts(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
@@ -50,4 +52,8 @@ def parts(lattice: Lattice, path: tuple[Interval, ...], scale: int) -> Parts:
         if n:
             discs += lattice.border[piece.start]
             priors += dict(chain.follows[piece.label])[path[n - 1].label]
-    return Parts(float(network), float(sizes), float(discs), float(priors))
+    landmarks = 0.0
+    if lattice.landmarks is not None:
+        landmarks = float(sum(lattice.landmarks[piece.start : piece.stop, piece.label].sum() for piece in path))
+        network -= landmarks
+    return Parts(float(network), float(sizes), float(discs), float(priors), landmarks)

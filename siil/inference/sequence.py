@@ -19,8 +19,9 @@ from scipy import special
 from siil.anatomy import BY_INDEX
 from siil.config.schema.inference import Decode
 from siil.inference.centreline import Centreline, find_centreline
-from siil.inference.enumeration import COMPLETE, EMPTY, SLIVER_MM, Enumeration, Level, Sequence, doubt, unusual
+from siil.inference.enumeration import COMPLETE, EMPTY, SLIVER_MM, Enumeration, Level, Sequence, doubt, span, unusual
 from siil.inference.evidence import STEP_MM, Evidence, gather_evidence
+from siil.inference.landmarks import Bones, count, disagreement, find_bones
 from siil.inference.morphometry import PITCH_MM
 from siil.inference.posterior import Posterior
 from siil.inference.problem import SCALES, build_lattice
@@ -44,13 +45,15 @@ def decode_sequence(
         return EMPTY, None, None
     evidence = gather_evidence(posterior, centreline, spacing_mm)
     view = find_view(evidence.share)
-    lattice = build_lattice(evidence, decode, view)
+    bones = find_bones(posterior, centreline, spacing_mm, len(evidence.share))
+    lattice = build_lattice(evidence, decode, view, bones)
     if lattice.best() <= lattice.without():
         return EMPTY, centreline, evidence
     best = lattice.path()
     if hidden(_labels(best), view):  # the ordinary names are given, and it stands first among their rivals
-        return _read(lattice, ordinary(lattice, best, view), evidence, decode, hides=best), centreline, evidence
-    return _read(lattice, best, evidence, decode), centreline, evidence
+        answer = ordinary(lattice, best, view)
+        return _read(lattice, answer, evidence, decode, bones, hides=best), centreline, evidence
+    return _read(lattice, best, evidence, decode, bones), centreline, evidence
 
 
 def ordinary(lattice: Lattice, path: Reading, view: View) -> Reading:
@@ -76,7 +79,13 @@ def _labels(path: Reading) -> tuple[str, ...]:
 
 
 def _read(
-    lattice: Lattice, path: Reading, evidence: Evidence, decode: Decode, *, hides: Reading | None = None
+    lattice: Lattice,
+    path: Reading,
+    evidence: Evidence,
+    decode: Decode,
+    bones: Bones | None,
+    *,
+    hides: Reading | None = None,
 ) -> Sequence:
     """The sequence of a path, with its rivals; `hides`: the best path, where it is of what the scan cannot show."""
     scale, intervals = path
@@ -99,6 +108,7 @@ def _read(
     renamed = sum(levels[n].network != levels[n].index for n in visible) / len(visible)
     beyond = _beyond(levels, evidence)
     above, below = intervals[0].start > 0, intervals[-1].stop < lattice.bins
+    counts = _counts(bones, levels, visible)
     reason = doubt(
         margin=margin,
         renamed=renamed,
@@ -110,6 +120,7 @@ def _read(
         above=above,
         below=below,
         unsupported=_unsupported(levels, above=above, below=below),
+        counted=disagreement(counts, _labels(path)),
         decode=decode,
     )
     return Sequence(
@@ -122,7 +133,16 @@ def _read(
         scale=float(SCALES[scale]),
         above=above,
         below=below,
+        counts=tuple((how, span(names)) for how, names in counts.items()),
     )
+
+
+def _counts(bones: Bones | None, levels: tuple[Level, ...], visible: list[int]) -> dict[str, tuple[str, ...]]:
+    """What the levels are called by counts from sacrum and ribs."""
+    if bones is None:
+        return {}
+    pieces = [(level.start_mm, level.stop_mm) for level in levels]
+    return count(bones, pieces, [n in visible and not level.cut for n, level in enumerate(levels)])
 
 
 def _overruled(level: Level) -> bool:

@@ -204,6 +204,8 @@ def _answer(network: Network, inputs: Tensor, axes: tuple[int, ...], activation:
         localisation = stretched[0].cpu()
         if not axes and output.core.embeddings is not None:
             gather.embed(output.core.embeddings, output.core.present)
+    landmarks = None if output.landmarks is None else output.landmarks.float().sigmoid()
     if axes:
         spine, classes = spine.flip(axes), classes.flip(axes)
-    return Answer(spine, classes, localisation)
+        landmarks = None if landmarks is None else landmarks.flip(axes)
+    return Answer(spine, classes, localisation, landmarks)

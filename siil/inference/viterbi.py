@@ -60,6 +60,7 @@ class Lattice:
     emission: [S, N] nats of each bin for each label. nothing: [S] nats of each bin for no label.
     full: [G, N, D] nats of a label that lasts 1 to D bins. cut: the same for one cut by a border.
     border: [S + 1] nats of a change of label at each position. scale: [G] log prior of each scale.
+    landmarks: [S, N] what of the emission comes from sacrum and ribs; None: nothing.
     """
 
     chain: Chain
@@ -69,6 +70,7 @@ class Lattice:
     cut: np.ndarray
     border: np.ndarray
     scale: np.ndarray
+    landmarks: np.ndarray | None = None
 
     @property
     def bins(self) -> int:

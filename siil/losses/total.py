@@ -2,6 +2,8 @@
 
     Dice+CE(O_R) + DiceCE(O_S) + DiceCE(S~) + DiceCE(R~) + L_L + 20 L_C + 0.05 L_M
 
+and, of a network with that head, Dice+CE of the landmarks (not in the paper).
+
 A term is a mean per sample, then over samples, so that a batch equals its samples. A weight of 0 leaves its term out
 altogether: it is not computed and has exactly no effect.
 """
@@ -19,6 +21,7 @@ from torch.utils.checkpoint import checkpoint
 from siil.anatomy import UNLABELLED
 from siil.config.schema.model import Loss
 from siil.losses.contrastive import contrast
+from siil.losses.landmarks import landmarks, without_landmarks
 from siil.losses.localisation import localisation
 from siil.losses.presence import presence
 from siil.losses.segmentation import binary, classes_sigmoid, classes_softmax, instances, precise
@@ -33,15 +36,20 @@ def total_loss(output: Output, labels: Integer[Tensor, "B Z Y X"], *, loss: Loss
 
     Args:
         output: of the network; a baseline has the terms spine and vertebrae alone.
-        labels: internal indices, any integer type. A voxel that nobody annotated (UNLABELLED) has no effect on any
-            term; of its low-resolution cell, slice and patch only the classes that other labels name are then known.
-            Spine without a name (UNNAMED) is the same to all terms but O_R's.
+        labels: internal indices, any integer type; landmarks among them are background to every term but their own. A
+            voxel that nobody annotated (UNLABELLED) has no effect on any term; of its low-resolution cell, slice and
+            patch only the classes that other labels name are then known. Spine without a name (UNNAMED) is the same to
+            all terms but O_R's.
         loss: weights and temperature.
         activation: softmax or sigmoid, of O_S.
     """
     with torch.autocast(labels.device.type, enabled=False):
         labels = labels.long()
+        marked, labels = labels, without_landmarks(labels)
         possible = _answer_terms(output, labels, activation)
+        if output.landmarks is not None:
+            logits = precise(output.landmarks)
+            possible["landmarks"] = lambda: landmarks(logits, marked)
         if output.core is not None:
             possible |= _core_terms(output.core, labels, loss)
         weights: dict[str, float] = {name: getattr(loss, name) for name in possible}

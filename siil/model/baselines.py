@@ -39,8 +39,8 @@ class Trunk(Network):
     def forward(self, image: Float[Tensor, "B 1 Z Y X"], labels: Integer[Tensor, "B Z Y X"] | None = None) -> Output:
         _refuse_labels(self, labels)
         F, skips = self.encoder(image)
-        spine, vertebrae = self.decoder(F, skips)
-        return Output(spine=spine, vertebrae=vertebrae, core=None)
+        spine, vertebrae, landmarks = self.decoder(F, skips)
+        return Output(spine=spine, vertebrae=vertebrae, core=None, landmarks=landmarks)
 
 
 def _refuse_labels(network: Network, labels: Tensor | None) -> None:

@@ -109,5 +109,7 @@ def _encoder(model: Model) -> ResNet10 | Pyramid:
 def _decoder(model: Model, encoder: ResNet10 | Pyramid, *, inputs: int) -> nn.Module:
     skips = encoder.skip_channels
     if model.decoder == "two":
-        return TwoDecoders(inputs=inputs, skip_channels=skips, classes=CLASSES)
-    return SharedDecoder(inputs=inputs, trunk=encoder.channels, skip_channels=skips, classes=CLASSES)
+        return TwoDecoders(inputs=inputs, skip_channels=skips, classes=CLASSES, landmarks=model.landmarks)
+    return SharedDecoder(
+        inputs=inputs, trunk=encoder.channels, skip_channels=skips, classes=CLASSES, landmarks=model.landmarks
+    )

@@ -1,6 +1,7 @@
 """DE, the decoders: from concat(R~, S~, F) and the encoder's skips to O_R and O_S (docs/method.md).
 
-`TwoDecoders` is the paper's; `SharedDecoder` is light, and the default. Both return (O_R, O_S) logits at full size.
+`TwoDecoders` is the paper's; `SharedDecoder` is light, and the default. Both return logits at full size: O_R, O_S and,
+with `landmarks`, a 1^3 head on the features of O_R for sacrum and ribs (not in the paper).
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from siil.anatomy import LANDMARKS
 from siil.model.encoder import ConvNorm, nearest
 
-Answers = tuple[Tensor, Tensor]
-"""O_R [B, 1, Z, Y, X] and O_S [B, K, Z, Y, X]."""
+Answers = tuple[Tensor, Tensor, Tensor | None]
+"""O_R [B, 1, Z, Y, X], O_S [B, K, Z, Y, X] and the landmarks [B, 2, Z, Y, X] or None."""
 
 
 class DoubleConv(nn.Sequential):
@@ -37,29 +39,38 @@ class UNetDecoder(nn.Module):
         self.ups = nn.ModuleList([DoubleConv(below + skip, skip) for below, skip in pairwise(sizes)])
         self.head = nn.Conv3d(sizes[-1], outputs, 1)
 
-    def forward(self, low: Float[Tensor, "B c z y x"], skips: Sequence[Tensor]) -> Float[Tensor, "B o Z Y X"]:
+    def features(self, low: Float[Tensor, "B c z y x"], skips: Sequence[Tensor]) -> Float[Tensor, "B f Z Y X"]:
+        """What the head sees."""
         running = self.bottom(low)
         for up, skip in zip(self.ups, skips, strict=True):
             running = up(torch.cat([trilinear(running), skip], dim=1))
-        return self.head(running)
+        return running
+
+    def forward(self, low: Float[Tensor, "B c z y x"], skips: Sequence[Tensor]) -> Float[Tensor, "B o Z Y X"]:
+        return self.head(self.features(low, skips))
 
 
 class TwoDecoders(nn.Module):
     """Two U-Net decoders of the same shape, one for O_R, one for O_S."""
 
-    def __init__(self, *, inputs: int, skip_channels: Sequence[int], classes: int) -> None:
+    def __init__(self, *, inputs: int, skip_channels: Sequence[int], classes: int, landmarks: bool = False) -> None:
         super().__init__()
         self.spine = UNetDecoder(inputs=inputs, skip_channels=skip_channels, outputs=1)
         self.vertebrae = UNetDecoder(inputs=inputs, skip_channels=skip_channels, outputs=classes)
+        self.landmarks = _landmarks(skip_channels[-1]) if landmarks else None
 
     def forward(self, low: Float[Tensor, "B c z y x"], skips: Sequence[Tensor]) -> Answers:
-        return self.spine(low, skips), self.vertebrae(low, skips)
+        features = self.spine.features(low, skips)
+        landmarks = None if self.landmarks is None else self.landmarks(features)
+        return self.spine.head(features), self.vertebrae(low, skips), landmarks
 
 
 class SharedDecoder(nn.Module):
-    """One light trunk: class logits at stride 2, up-sampled; O_R alone is computed at full resolution."""
+    """One light trunk: class logits at stride 2, up-sampled; O_R and landmarks are computed at full resolution."""
 
-    def __init__(self, *, inputs: int, trunk: int, skip_channels: Sequence[int], classes: int) -> None:
+    def __init__(
+        self, *, inputs: int, trunk: int, skip_channels: Sequence[int], classes: int, landmarks: bool = False
+    ) -> None:
         """trunk: width at the lowest resolution."""
         super().__init__()
         *coarse, fine = skip_channels
@@ -70,13 +81,20 @@ class SharedDecoder(nn.Module):
         self.reduce = nn.Conv3d(sizes[-1], fine, 1, bias=False)
         self.fine = ConvNorm(fine, fine)
         self.spine = nn.Conv3d(fine, 1, 1)
+        self.landmarks = _landmarks(fine) if landmarks else None
 
     def forward(self, low: Float[Tensor, "B c z y x"], skips: Sequence[Tensor]) -> Answers:
         running = self.bottom(low)
         for up, skip in zip(self.ups, skips[:-1], strict=True):
             running = up(torch.cat([nearest(running), skip], dim=1))
         fine = self.fine(nearest(self.reduce(running)) + skips[-1])
-        return self.spine(fine), trilinear(self.vertebrae(running))
+        landmarks = None if self.landmarks is None else self.landmarks(fine)
+        return self.spine(fine), trilinear(self.vertebrae(running)), landmarks
+
+
+def _landmarks(inputs: int) -> nn.Conv3d:
+    """The head of the landmarks, made last: a network without it draws the same other weights."""
+    return nn.Conv3d(inputs, len(LANDMARKS), 1)
 
 
 def trilinear(x: Float[Tensor, "B c z y x"]) -> Float[Tensor, "B c 2*z 2*y 2*x"]:

@@ -1,4 +1,4 @@
-"""What a network returns: two answers at full resolution and, for SIIL, everything of its core that has a name.
+"""What a network returns: its answers at full resolution and, for SIIL, everything of its core that has a name.
 
 Tensors are [B, C, Z, Y, X]; z, y, x is the low-resolution grid (patch / s). Classes are internal indices, 0 background.
 Read by the losses, by inference and by the figures.
@@ -42,8 +42,10 @@ class Core:
 
 @dataclass(frozen=True)
 class Output:
-    """Logits of a patch: `spine` is O_R, `vertebrae` is O_S. `core` is None for the baselines."""
+    """Logits of a patch: `spine` is O_R, `vertebrae` is O_S. `core` is None for the baselines. `landmarks`: sacrum and
+    ribs (siil.anatomy.LANDMARKS), a sigmoid each; None of a network without that head."""
 
     spine: Float[Tensor, "B 1 Z Y X"]
     vertebrae: Float[Tensor, "B K Z Y X"]
     core: Core | None
+    landmarks: Float[Tensor, "B 2 Z Y X"] | None = None

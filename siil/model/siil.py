@@ -30,6 +30,7 @@ Deviations from the paper (reasons in docs/method.md):
   7. The core runs in the parameters' own precision under autocast: 1 % of the arithmetic, thousands of casts.
   8. By default (not in model as_published): tokens see pooled slices (`slices`), R~ and S~ gain the product of their
      token with F (`semantic_map`, `instance_map`), O_S gains log sigmoid(L^) of its slices (`prior`), one decoder.
+  9. DE may have a head more, for sacrum and ribs (`landmarks`), which nothing else in the network reads.
 """
 
 from __future__ import annotations
@@ -102,10 +103,11 @@ class Siil(Network):
         R_tilde, S_tilde = core.semantic_logits.sigmoid(), core.instance_logits.sigmoid()
         if core.teacher:
             S_tilde = torch.zeros_like(S_tilde)
-        spine, vertebrae = self.decoder(torch.cat([R_tilde.to(F.dtype), S_tilde.to(F.dtype), F], dim=1), skips)
+        low = torch.cat([R_tilde.to(F.dtype), S_tilde.to(F.dtype), F], dim=1)
+        spine, vertebrae, landmarks = self.decoder(low, skips)
         if self.prior:
             vertebrae = vertebrae + slice_prior(core.localisation_logits, slices=vertebrae.shape[2]).to(vertebrae.dtype)
-        return Output(spine=spine, vertebrae=vertebrae, core=core)
+        return Output(spine=spine, vertebrae=vertebrae, core=core, landmarks=landmarks)
 
     def interact(self, F: Float[Tensor, "B E z y x"], labels: Integer[Tensor, "B Z Y X"] | None) -> Core:
         """The two streams and both exchanges, batched over samples and classes."""

@@ -26,7 +26,7 @@ class Bone:
 
 
 class Canvas:
-    """HU and the coordinates of the voxel centres."""
+    """HU, the coordinates of the voxel centres, and the codes of bones that are marked beside the vertebrae."""
 
     def __init__(
         self, *, shape: tuple[int, int, int], spacing_mm: tuple[float, float, float], origin_mm: np.ndarray
@@ -35,6 +35,7 @@ class Canvas:
         self.shape = shape
         self.spacing_mm = spacing_mm
         self.hu = np.full(shape, AIR_HU, np.float32)
+        self.marks = np.zeros(shape, np.uint8)
         axes = [origin_mm[2 - k] + spacing_mm[k] * np.arange(shape[k]) for k in range(3)]
         self.z, self.y, self.x = (a.astype(np.float32) for a in axes)
         self.voxel_mm = float(np.prod(spacing_mm) ** (1 / 3))
@@ -63,14 +64,15 @@ class Canvas:
         view = self.hu[box]
         view += self.occupancy(distance) * (np.asarray(hu, np.float32) - view)
 
-    def lay_bone(self, box: Box, distance: np.ndarray, bone: Bone, *, trabecular_hu: np.ndarray | None = None) -> None:
-        """Lay a bone: shell and inside share the voxels that the inner surface crosses."""
+    def lay_bone(self, box: Box, distance: np.ndarray, bone: Bone, *, code: int = 0) -> None:
+        """Lay a bone: shell and inside share the voxels that the inner surface crosses. code: marks it."""
         whole = self.occupancy(distance)
         inner = self.occupancy(distance + np.float32(bone.shell_mm))
-        inside_hu = np.float32(bone.trabecular_hu) if trabecular_hu is None else trabecular_hu
         view = self.hu[box]
         view *= 1 - whole
-        view += (whole - inner) * np.float32(bone.cortical_hu) + inner * inside_hu
+        view += (whole - inner) * np.float32(bone.cortical_hu) + inner * np.float32(bone.trabecular_hu)
+        if code:
+            self.marks[box][distance < 0] = code
 
     def lay_limb(self, limb: Limb, bone: Bone | float) -> None:
         """Lay one limb in patient coordinates, as bone or as tissue of one HU."""
@@ -83,8 +85,11 @@ class Canvas:
         else:
             self.lay(box, distance, float(bone))
 
-    def lay_path(self, points: np.ndarray, radii: np.ndarray, bone: Bone | float, up: np.ndarray) -> None:
-        """Lay a tube through `points` [n, 3] with `radii` [n, 2] (u, v); v points along `up` [3] or [n, 3].
+    def lay_path(
+        self, points: np.ndarray, radii: np.ndarray, bone: Bone | float, up: np.ndarray, *, code: int = 0
+    ) -> None:
+        """Lay a tube through `points` [n, 3] with `radii` [n, 2] (u, v); v points along `up` [3] or [n, 3]. code: marks
+        a bone.
 
         The pieces are united before they are laid: laying them one by one would put shells across the inside.
         """
@@ -96,18 +101,25 @@ class Canvas:
         for first in range(0, len(limbs), 4):  # small boxes: a rib's own box is mostly lung
             own = limbs[first : first + 4]
             around = limbs[max(first - 1, 0) : first + 5]
-            self.lay_limbs(own, bone, seam_mm=0.5, neighbours=around)
+            self.lay_limbs(own, bone, seam_mm=0.5, neighbours=around, code=code)
 
     def lay_limbs(
-        self, limbs: list[Limb], bone: Bone | float, *, seam_mm: float = 2.0, neighbours: list[Limb] | None = None
+        self,
+        limbs: list[Limb],
+        bone: Bone | float,
+        *,
+        seam_mm: float = 2.0,
+        neighbours: list[Limb] | None = None,
+        code: int = 0,
     ) -> None:
-        """Lay the union of limbs. `neighbours` take part in the union inside the limbs' box (no shell at a joint)."""
+        """Lay the union of limbs. `neighbours` take part in the union inside the limbs' box (no shell at a joint).
+        code: marks a bone."""
         found = self.union(limbs, seam_mm=seam_mm, neighbours=neighbours)
         if found is None:
             return
         box, distance = found
         if isinstance(bone, Bone):
-            self.lay_bone(box, distance, bone)
+            self.lay_bone(box, distance, bone, code=code)
         else:
             self.lay(box, distance, float(bone))
 

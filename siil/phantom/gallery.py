@@ -99,7 +99,7 @@ def draw(panels: Sequence[Panel], output: Path) -> None:
 
 def _pictures(panel: Panel) -> list[tuple[np.ndarray, tuple[float, float]]]:
     """Pictures and their (width, height) in mm, the first row on top."""
-    z, y, x = (round(float(v)) for v in np.argwhere(panel.mask > 0).mean(axis=0))
+    z, y, x = (round(float(v)) for v in np.argwhere(np.isin(panel.mask, list(BY_CODE))).mean(axis=0))
     deep, high, wide = (n * mm for n, mm in zip(panel.hu.shape, panel.spacing_mm, strict=True))
     front = round(y - 12 / panel.spacing_mm[1])
     return [

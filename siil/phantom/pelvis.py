@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from siil.anatomy import SACRUM_CODE
 from siil.phantom.anatomy import Anatomy, Change
 from siil.phantom.bones import overlap
 from siil.phantom.canvas import Bone, Box, Canvas
@@ -48,7 +49,7 @@ def lay_sacrum(canvas: Canvas, anatomy: Anatomy, bone: Bone) -> None:
     box, distance = found
     for place, size in bodies:
         _unite_body(canvas, distance, box, place, size)
-    canvas.lay_bone(box, distance, bone)
+    canvas.lay_bone(box, distance, bone, code=SACRUM_CODE)
 
 
 def _segment(number: int, w: float, d: float, h: float, span: float) -> list[Limb]:

@@ -27,7 +27,7 @@ class Scan:
     hu: np.ndarray
     """int16"""
     mask: np.ndarray
-    """uint8 VerSe codes"""
+    """uint8 VerSe codes, sacrum and ribs among them"""
     centroids_vox: dict[str, tuple[float, float, float]]
     """(z, y, x) of the body centres inside the scan; of C1, which has no body, of the mask (as in VerSe)"""
     complete: dict[str, bool]
@@ -45,15 +45,17 @@ def render(anatomy: Anatomy, view: View) -> Scan:
     bones.lay_vertebrae(canvas, anatomy, solids, rng)
     if anatomy.quirks:
         implants.lay_implants(canvas, anatomy)
+    marks = canvas.marks
     if thin > 1:
         thick = canvas.hu.reshape(-1, thin, *view.shape[1:]).mean(axis=1)
         canvas = _canvas(view, 1)
-        canvas.hu, mask = thick, np.ascontiguousarray(mask[thin // 2 :: thin])
+        canvas.hu, mask, marks = thick, np.ascontiguousarray(mask[thin // 2 :: thin]), marks[thin // 2 :: thin]
     outside = outside_circle(view)
     if outside is not None:
-        mask[:, outside] = 0
+        mask[:, outside] = marks[:, outside] = 0
     complete = bones.without_slivers(mask, complete, view.spacing_mm)
-    return Scan(anatomy, view, expose(canvas, view), mask, _centroids(anatomy, view, mask, complete), complete)
+    centroids = _centroids(anatomy, view, mask, complete)
+    return Scan(anatomy, view, expose(canvas, view), np.where(mask > 0, mask, marks), centroids, complete)
 
 
 def _canvas(view: View, thin: int) -> Canvas:

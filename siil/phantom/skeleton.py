@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from siil.anatomy import RIB_CODE
 from siil.phantom.anatomy import Anatomy
 from siil.phantom.canvas import Bone, Canvas
 from siil.phantom.trunk import RibCage, mirrored
@@ -26,4 +27,4 @@ def lay_ribs(canvas: Canvas, anatomy: Anatomy, cage: RibCage) -> None:
         tall = np.interp(steps, (0, 1, 3, len(path)), (4.6, 4.2, 6.2, 6.6)) * level.scale
         radii = np.stack((thick, tall), axis=1)
         for points in (path, mirrored(anatomy, level.name, path)):
-            canvas.lay_path(points, radii, bone, np.array((0.0, 0.15, 1.0)))
+            canvas.lay_path(points, radii, bone, np.array((0.0, 0.15, 1.0)), code=RIB_CODE)

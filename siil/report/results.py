@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from siil.anatomy import codes_to_indices, without_unlabelled
+from siil.anatomy import BY_CODE, codes_to_indices
 from siil.config.schema.report import Report
 from siil.errors import DatasetError
 from siil.metrics import pool
@@ -83,12 +83,12 @@ class Results:
         return self.results / "test" / model / f"fold{fold}"
 
     def volumes(self, model: str, fold: int, case: str) -> dict[str, Volume]:
-        """CT, truth and decoded prediction of a scan as volumes with VerSe codes, on the working grid. What nobody
-        annotated is drawn as background."""
+        """CT, truth and decoded prediction of a scan as volumes with VerSe codes, on the working grid. What is no
+        vertebra is drawn as background."""
         truth = read_volume(_there(self.data / "msk" / f"{case}.nii.gz", "preprocess"))
         return {
             "ct": read_volume(_there(self.data / "img" / f"{case}.nii.gz", "preprocess")),
-            "truth": replace(truth, array=without_unlabelled(truth.array)),
+            "truth": replace(truth, array=np.where(np.isin(truth.array, list(BY_CODE)), truth.array, np.uint8(0))),
             "prediction": read_volume(_there(self.test_folder(model, fold) / f"{case}_work.nii.gz", "test")),
         }
 

@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from siil.scan.grid import Grid, Volume, part_around, to_sitk
-from siil.scan.resample import AxisPlan, Matrices, SoftVote, apply, plan_axis, resample_image, span
+from siil.scan.resample import AxisPlan, Matrices, SoftVote, apply, landmarks_apart, plan_axis, resample_image, span
 
 
 def box_around(source: Grid, spacing_mm: float) -> Grid:
@@ -41,7 +41,7 @@ def resample(
     low, high = window_hu
     coarse = resample_image(image.array, matrices, low=low, high=high)
     moved = _interpolate(coarse, own, target, how=sitk.sitkBSpline3, outside=low)
-    labels = None if mask is None else _labels(mask.array, matrices, own, target)
+    labels = None if mask is None else landmarks_apart(mask.array, lambda codes: _labels(codes, matrices, own, target))
     return np.clip(np.rint(moved), low, high).astype(np.int16), labels, target
 
 

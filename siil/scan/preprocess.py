@@ -9,6 +9,7 @@ axes, then interpolated onto the box of LPS axes around it. Torch-free. `undo_la
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
@@ -18,7 +19,7 @@ from siil.config.schema.dataset import Preprocess
 from siil.scan import defects, oblique
 from siil.scan.geometry import Axes, Geometry, length_along_body_mm, lps_axes, lps_grid
 from siil.scan.grid import Grid, Volume, match_mask
-from siil.scan.resample import AxisPlan, plan_axis, resample_image, resample_labels
+from siil.scan.resample import AxisPlan, landmarks_apart, plan_axis, resample_image, resample_labels
 from siil.scan.undo import SoftMap, undo_labels, undo_soft
 
 __all__ = [
@@ -38,8 +39,8 @@ _COARSE_MM = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Preprocessed:
-    """A case on the working grid. image: int16 HU. mask: uint8 VerSe codes (sacrum and coccyx are
-    background, what nobody annotated stays so). geometry: the way back. defects: what was mended, a sentence each."""
+    """A case on the working grid. image: int16 HU. mask: uint8 VerSe codes (the coccyx is background; sacrum, ribs
+    and what nobody annotated stay). geometry: the way back. defects: what was mended, a sentence each."""
 
     image: Volume
     mask: Volume | None
@@ -88,7 +89,7 @@ def preprocess(image: Volume, mask: Volume | None, *, settings: Preprocess, name
     check_size(image.grid, settings=settings, name=name)
     if mask is not None:
         mask = match_mask(image.grid, mask, f"mask of {name}")
-        codes = np.where(np.isin(mask.array, anatomy.IGNORED_CODES), np.uint8(0), mask.array)
+        codes = np.where(mask.array == anatomy.COCCYX_CODE, np.uint8(0), mask.array)
         mask = replace(mask, array=codes)
     axes = lps_axes(image.grid)
     if axes is not None:
@@ -138,7 +139,8 @@ def _aligned(
     matrices = (plans[0].matrix, plans[1].matrix, plans[2].matrix)
     low, high = _window(settings)
     moved = resample_image(axes.to_lps(image.array), matrices, low=low, high=high)
-    labels = None if mask is None else resample_labels(axes.to_lps(mask.array), matrices)
+    resample = partial(resample_labels, matrices=matrices)
+    labels = None if mask is None else landmarks_apart(axes.to_lps(mask.array), resample)
     return moved, labels, _covered(grid, plans, settings.spacing_mm)
 
 
@@ -166,7 +168,7 @@ def _crop_box(image: np.ndarray, settings: Preprocess) -> Box:
 
 def _around_labels(box: Box, labels: np.ndarray) -> Box:
     """The box, widened where it must be to hold every vertebra: the truth is never cropped."""
-    vertebrae = anatomy.without_unlabelled(labels) > 0
+    vertebrae = np.isin(labels, list(anatomy.BY_CODE))
     if not vertebrae.any():
         return box
     spans = []

@@ -8,11 +8,13 @@ int16 is never copied to floats as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
+
+from siil.anatomy import RIB_CODE, SACRUM_CODE
 
 Matrices = tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]
 """For Z, Y, X: weights [out, in] float32, or None where the axis is kept as it is."""
@@ -147,6 +149,15 @@ def resample_labels(labels: np.ndarray, matrices: Matrices) -> np.ndarray:
         vote.add(label, (z.start, y.start, x.start), soft)
     made[low[0] : high[0], low[1] : high[1], low[2] : high[2]] = vote.labels()
     return made
+
+
+def landmarks_apart(labels: np.ndarray, resample: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """`labels` (uint8) by `resample`: vertebrae as if there were no sacrum and no ribs, these where nothing else is."""
+    landmarks = np.isin(labels, (SACRUM_CODE, RIB_CODE))
+    if not landmarks.any():
+        return resample(labels)
+    made = resample(np.where(landmarks, np.uint8(0), labels))
+    return np.where(made > 0, made, resample(np.where(landmarks, labels, np.uint8(0))))
 
 
 def _reach(matrix: np.ndarray | None, taken: slice) -> slice:

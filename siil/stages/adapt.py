@@ -224,7 +224,8 @@ def _train(
     here = folder / "lists"
     files.write_text(here / "training.txt", "".join(f"{case}\n" for case in sources))
     files.write_text(here / "validation.txt", "".join(f"{case}\n" for case in known["validation"]))
-    files.write_text(here / "sources.tsv", "case\tsource\n" + "".join(f"{c}\t{s}\n" for c, s in sources.items()))
+    rows = "".join(f"{case}\t{source}\n" for case, source in sources.items() if source == SOURCE)
+    files.write_text(here / "sources.tsv", (lists / "sources.tsv").read_text(encoding="utf-8") + rows)
     settings = config.train.model_copy(update={"init_weights": str(start)})
     values = configuration.sections(config.model_copy(update={"train": settings}), BY_NAME["train"].sections)
     train(config=configuration.partial(values), data=folder, lists=here, output=folder / "train", device=device)

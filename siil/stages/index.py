@@ -41,7 +41,7 @@ def index(
             entries = manifest.read_manifest(path)
             scans = registry.find([item.path for item in entries], source)
             digests = {item.path: item.sha256 for item in entries}
-            found += [indexing.Indexed(path.stem, scan, digests, source.annotation) for scan in scans]
+            found += [indexing.Indexed(path.stem, scan, digests, source.annotation, source.landmarks) for scan in scans]
         cases, skipped = indexing.make_cases(
             found,
             exclude=dataset.exclude,

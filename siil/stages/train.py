@@ -13,7 +13,7 @@ import typer
 
 from siil import config as configuration
 from siil.config import Config
-from siil.datasets.folds import read_list, read_sources
+from siil.datasets.folds import read_landmarks, read_list, read_sources
 from siil.errors import ConfigError, DatasetError
 from siil.run import files, processes, provenance
 from siil.run.pipeline import BY_NAME
@@ -63,8 +63,10 @@ def train(
         entry["inputs"] = store.digests(cases) | ({str(start): files.sha256(start)} if start else {})
         sources = read_sources(lists / "sources.tsv")
         check_shares(settings, [sources.get(case, "") for case in names["training"]])
+        landmarks = read_landmarks(lists / "sources.tsv")
         digest = _digest(
-            {"names": names, "sources": sources} | {key: entry[key] for key in ("config", "code", "inputs")}
+            {"names": names, "sources": sources, "landmarks": landmarks}
+            | {key: entry[key] for key in ("config", "code", "inputs")}
         )
         progress = _fit(
             config,
@@ -73,6 +75,7 @@ def train(
             store=store,
             names=names,
             sources=sources,
+            landmarks=landmarks,
             output=output,
             digest=digest,
         )
@@ -131,6 +134,7 @@ def _fit(
     store: CaseStore,
     names: Names,
     sources: Mapping[str, str],
+    landmarks: Mapping[str, Collection[str]],
     output: Path,
     digest: str,
 ) -> Progress:
@@ -169,6 +173,7 @@ def _fit(
             settings=settings,
             sources=sources,
             shares=schedule.shares,
+            landmarks=landmarks,
             rank=fabric.global_rank,
             world=fabric.world_size,
             pin=fabric.device.type == "cuda",

@@ -1,7 +1,8 @@
 """Cases in memory for training: image, labels and the weights of patch centres, bounded by an LRU limit.
 
-Arrays are (Z, Y, X) on the working grid: images int16 HU, labels uint8 internal indices, pap float32 relative to its
-largest value (7 bytes a voxel in all), with running sums over rows, so that drawing a centre costs two short searches.
+Arrays are (Z, Y, X) on the working grid: images int16 HU, labels uint8 internal indices, sacrum and ribs among them,
+pap float32 relative to its largest value (7 bytes a voxel in all), with running sums over rows, so that drawing a
+centre costs two short searches.
 """
 
 from __future__ import annotations
@@ -101,5 +102,5 @@ class CaseStore:
 
     def _read(self, case: str) -> CaseArrays:
         image, mask, pap = (volume.read_volume(path).array for path in self._existing(case))
-        labels = anatomy.codes_to_indices(mask)
+        labels = anatomy.training_indices(mask)
         return make_case(case, image=image.astype(np.int16, copy=False), labels=labels, pap=pap)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from siil.config.schema.training import Train
+from siil.losses.landmarks import without_landmarks
 from siil.run.progress import track
 from siil.training.checkpoint import Checkpoint, Progress
 from siil.training.fabric import Fabric
@@ -53,7 +54,7 @@ class Objective(nn.Module):
 
     def forward(self, image: Tensor, labels: Tensor, *, teacher: bool) -> dict[str, Tensor]:
         """image [B, 1, Z, Y, X], labels [B, Z, Y, X] -> named terms; with `teacher` L comes from the labels."""
-        self.output = self.network(image, labels if teacher else None)
+        self.output = self.network(image, without_landmarks(labels) if teacher else None)
         return self.loss(self.output, labels)
 
 
@@ -96,7 +97,7 @@ def fit(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if phase is not Phase.ENCODER:
-            network.remember(objective.output, labels)
+            network.remember(objective.output, without_landmarks(labels))
         if mean is not None:
             mean.update_parameters(network)
         ledger.write(step, cases=batch.cases, terms=terms, norm=norm)

@@ -26,6 +26,7 @@ TERMS: Final = (
     "localisation",
     "presence",
     "contrast",
+    "landmarks",
 )
 NORM: Final = "gradient_norm"
 """Norm of the gradient that is applied, before clipping, mean over the steps; absent in 16-mixed."""

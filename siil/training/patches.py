@@ -9,7 +9,7 @@ Arrays are (Z, Y, X) on the working grid; images in HU until `normalise`, labels
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,6 +17,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from siil.anatomy import LANDMARKS, UNSOUGHT
 from siil.config.schema.training import Train
 from siil.errors import ConfigError
 from siil.scan.preprocess import normalise
@@ -40,7 +41,8 @@ class Batches:
     """Step n's batch, a pure function of (seed, n). With several processes each makes its share of the samples.
 
     cases: store or mapping from id to arrays. names: the training cases. sources: case -> its source. shares: of
-    a step, what share of its patches each source has; none where every case counts equally. rank, world: this process
+    a step, what share of its patches each source has; none where every case counts equally. landmarks: case -> which of
+    siil.anatomy.LANDMARKS its labels hold; background of a case that lacks some is UNSOUGHT. rank, world: this process
     and their number. pin: batches in page-locked memory, from which a GPU copies while it computes.
     """
 
@@ -52,6 +54,7 @@ class Batches:
     window_hu: tuple[float, float]
     sources: Mapping[str, str] = field(default_factory=dict)
     shares: Callable[[int], Mapping[str, float]] = lambda step: {}
+    landmarks: Mapping[str, Collection[str]] = field(default_factory=dict)
     rank: int = 0
     world: int = 1
     pin: bool = False
@@ -101,6 +104,9 @@ class Batches:
             generator(seed, Stream.SHORTEN, step, number),
             probability=self.settings.augment.shorten,
         )
+        unsought = tuple(landmark for landmark in LANDMARKS if landmark not in self.landmarks.get(name, ()))
+        if unsought:
+            labels = np.where(labels == 0, np.uint8(UNSOUGHT[unsought]), labels)
         return image, labels, name
 
     def _name(self, step: int, number: int) -> str:

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from siil.anatomy import BY_NAME, SACRUM_CODE
+from siil.anatomy import BY_NAME, RIB_CODE, SACRUM_CODE
 from siil.datasets import codes
 from siil.errors import ConfigError
 
@@ -36,12 +36,14 @@ def test_the_labels_of_a_tool_are_the_vertebrae_that_it_means(tool, labels):
 def test_what_is_no_vertebra_is_background():
     assert [codes.table("totalsegmentator")[label] for label in (1, 24, 51, 117)] == [0] * 4  # organs
     assert codes.table("totalsegmentator")[25] == codes.table("totalsegmentator")[26] == SACRUM_CODE
+    ribs = [label for label, code in codes.table("totalsegmentator").items() if code == RIB_CODE]
+    assert ribs == list(range(92, 116))  # twelve on each side
     assert [codes.table("spineps")[label] for label in (40, 101, 124)] == [0] * 3  # ribs, discs
 
 
 def test_every_vertebra_has_one_label_in_each_table():
     for tool in codes.CODES:
-        found = {c for c in codes.table(tool).values() if c and c not in (26, 27, codes.PLATE)}
+        found = {c for c in codes.table(tool).values() if c and c not in (26, 27, RIB_CODE, codes.PLATE)}
         knows_all = tool in ("verse", "spineps", "nnunet")  # the others know no T13 and L6
         assert len(found) == (26 if knows_all else 24)
 

@@ -22,12 +22,14 @@ class FakeOutput:
     spine: Tensor
     vertebrae: Tensor
     core: FakeCore | None
+    landmarks: Tensor | None = None
 
 
 class FakeNetwork(nn.Module):
-    """Convolutions of the image, so that a voxel's answer depends on its window's border: blending matters."""
+    """Convolutions of the image, so that a voxel's answer depends on its window's border: blending matters. landmarks:
+    the sacrum is where O_R is, ribs everywhere else."""
 
-    def __init__(self, *, core: bool = False, stride: int = 2) -> None:
+    def __init__(self, *, core: bool = False, stride: int = 2, landmarks: bool = False) -> None:
         super().__init__()
         torch.manual_seed(0)
         self.spine = nn.Conv3d(1, 1, 5, padding=2)
@@ -35,6 +37,7 @@ class FakeNetwork(nn.Module):
         self.spine.weight.data *= 8
         self.vertebrae.weight.data *= 8
         self.core = core
+        self.landmarks = landmarks
         self.stride = stride
         self.calls: list[tuple[int, ...]] = []
         self.modes: list[bool] = []
@@ -50,4 +53,6 @@ class FakeNetwork(nn.Module):
             present = torch.zeros(len(image), CLASSES, dtype=torch.bool)
             present[:, [0, 3, 4]] = True
             core = FakeCore(logits, torch.arange(CLASSES)[None, :, None].expand(len(image), -1, 6).float(), present)
-        return FakeOutput(self.spine(image), self.vertebrae(image), core)
+        spine = self.spine(image)
+        landmarks = torch.cat([spine, -spine], dim=1) if self.landmarks else None
+        return FakeOutput(spine, self.vertebrae(image), core, landmarks)

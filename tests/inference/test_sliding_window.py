@@ -12,8 +12,9 @@ import torch
 from siil.anatomy import CLASSES
 from siil.errors import WeightsError
 from siil.inference.accumulate import Slab
+from siil.inference.posterior import LANDMARK_FLOOR
 from siil.inference.sliding_window import slide, window_starts, window_weights
-from tests.inference.fakes import FakeNetwork
+from tests.inference.fakes import FakeNetwork, FakeOutput
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,37 @@ def test_accumulators_do_not_grow_with_the_length_of_the_scan(monkeypatch):
     for length in (16, 64):
         slide(FakeNetwork(), random_image(length, 8, 8), patch_vox=(8, 8, 8), inference=Settings())
     assert shapes == [(1 + CLASSES + 1, 8, 8, 8)] * 2
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_landmarks_are_blended_as_o_r_is_and_change_nothing_else(flip):
+    image = random_image(20, 9, 12)
+    bare, found = (
+        slide(FakeNetwork(landmarks=has), image, patch_vox=(8, 8, 8), inference=Settings(), flip=flip)
+        for has in (False, True)
+    )
+    assert bare.landmarks is None
+    np.testing.assert_array_equal(found.spine, bare.spine)
+    np.testing.assert_array_equal(found.classes, bare.classes)
+    dense = np.zeros((2, image.size))
+    dense[:, found.landmarks.index] = found.landmarks.chance.T
+    expected = np.stack([bare.spine.reshape(-1), 1 - bare.spine.reshape(-1)]).astype(float)
+    assert (expected.max(axis=0) > LANDMARK_FLOOR).all()  # every voxel is one of the two
+    assert np.abs(dense - expected).max() < 2e-3
+    assert (np.diff(found.landmarks.index) > 0).all()
+
+
+def test_landmarks_that_are_unlikely_are_not_kept():
+    network = FakeNetwork(landmarks=True)
+    network.spine.weight.data.zero_()
+    network.spine.bias.data.fill_(-9.0)
+    found = slide(network, random_image(8, 8, 8), patch_vox=(8, 8, 8), inference=Settings())
+    assert len(found.landmarks.index) == 512  # ribs everywhere
+    unlikely = torch.full((1, 2, 8, 8, 8), -3.0)
+    network.forward = lambda image: FakeOutput(network.spine(image), network.vertebrae(image), None, unlikely)
+    found = slide(network, random_image(8, 8, 8), patch_vox=(8, 8, 8), inference=Settings())
+    assert found.landmarks.index.shape == (0,)
+    assert found.landmarks.chance.shape == (0, 2)
 
 
 def test_network_runs_in_eval_mode_in_batches_and_keeps_its_mode():

@@ -66,6 +66,7 @@ def make_loss(**changes: float) -> Loss:
         "localisation_entropy": 1,
         "presence": 20,
         "contrast": 0.05,
+        "landmarks": 1,
         "temperature": 0.07,
     }
     return Loss.model_validate(values | changes)

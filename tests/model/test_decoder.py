@@ -38,7 +38,8 @@ def test_every_decoder_fits_every_encoder(kind: str, widths: tuple[int, ...]) ->
         decoder = TwoDecoders(inputs=widths[-1], skip_channels=encoder.skip_channels, classes=5)
     else:
         decoder = SharedDecoder(inputs=widths[-1], trunk=widths[-1], skip_channels=encoder.skip_channels, classes=5)
-    spine, vertebrae = decoder(F, skips)
+    spine, vertebrae, landmarks = decoder(F, skips)
+    assert landmarks is None
     assert spine.shape == (1, 1, 16, 16, 16)
     assert vertebrae.shape == (1, 5, 16, 16, 16)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from siil.anatomy import BY_CODE, BY_NAME
+from siil.anatomy import BY_CODE, BY_NAME, RIB_CODE, SACRUM_CODE
 from siil.phantom import Scan, bones, draw_anatomy, draw_view, sample
 from siil.phantom.trunk import Trunk
 
@@ -50,7 +50,7 @@ def test_labels_are_contiguous_and_run_from_head_to_foot(scans, region):
     order = [level.name for level in scan.anatomy.levels]
     first = order.index(names[0])
     assert names == order[first : first + len(names)]
-    assert {BY_CODE[c].name for c in np.unique(scan.mask)[1:]} == set(names)
+    assert {BY_CODE[c].name for c in np.unique(scan.mask) if c in BY_CODE} == set(names)
     heights = [np.argwhere(scan.mask == BY_NAME[n].code)[:, 0].mean() for n in names if scan.complete[n]]
     assert all(upper > lower for upper, lower in pairwise(heights))
 
@@ -68,6 +68,20 @@ def test_the_centroid_of_c1_which_has_no_body_is_that_of_its_mask(make_recipe):
     scan = sample(8, make_recipe(fields_of_view={"cervical": 1}))  # holds the whole of C1
     expected = np.argwhere(scan.mask == 1).mean(axis=0)
     assert np.allclose(scan.centroids_vox["C1"], expected, atol=1e-6)
+
+
+def test_the_mask_holds_the_ribs_of_a_chest_and_the_sacrum_below_the_loins(scans):
+    held = {region: set(np.unique(scan.mask)) & {SACRUM_CODE, RIB_CODE} for region, scan in scans.items()}
+    assert RIB_CODE in held["chest"]
+    assert SACRUM_CODE not in held["chest"] | held["cervical"]
+    lumbar = scans["lumbar"]
+    last = lumbar.centroids_vox[list(lumbar.complete)[-1]][0]
+    sacrum = np.argwhere(lumbar.mask == SACRUM_CODE)
+    assert sacrum[:, 0].mean() < last  # below the last lumbar vertebra
+    assert lumbar.hu[lumbar.mask == SACRUM_CODE].mean() > 150
+    ribs = np.argwhere(scans["chest"].mask == RIB_CODE)
+    middle = np.mean([place[2] for place in scans["chest"].centroids_vox.values()])
+    assert min((ribs[:, 2] < middle).sum(), (ribs[:, 2] > middle).sum()) > 0.3 * len(ribs)  # on both sides
 
 
 @pytest.mark.parametrize("region", REGIONS)

@@ -172,10 +172,23 @@ def test_the_geometry_survives_its_file():
         Geometry.from_json("{}")
 
 
-def test_sacrum_and_coccyx_become_background():
+def test_the_coccyx_becomes_background_sacrum_and_ribs_stay():
     grid = scans.grid()
-    made = preprocess.preprocess(scans.scan(grid), scans.labels(grid, (25, 26, 27)), settings=UNCROPPED)
-    assert labels_present(made.mask.array) == {25}
+    made = preprocess.preprocess(scans.scan(grid), scans.labels(grid, (25, 26, 27, 252)), settings=UNCROPPED)
+    assert labels_present(made.mask.array) == {25, 26, 252}
+
+
+@pytest.mark.parametrize("grid", [Grid((20, 24, 28), (2.0, 1.0, 1.5)), oblique()])
+def test_vertebrae_are_resampled_as_if_there_were_no_sacrum_and_no_ribs(grid):
+    mask = np.zeros(grid.shape, np.uint8)
+    mask[3:9, 5:9, 5:9] = 20
+    alone = preprocess.preprocess(scans.scan(grid), Volume(mask, grid), settings=UNCROPPED).mask.array
+    beside = mask.copy()
+    beside[3:9, 5:9, 9:14] = 252
+    beside[9:11, 5:9, 5:9] = 26
+    both = preprocess.preprocess(scans.scan(grid), Volume(beside, grid), settings=UNCROPPED).mask.array
+    assert {26, 252} <= set(np.unique(both).tolist())
+    np.testing.assert_array_equal(np.where(np.isin(both, (26, 252)), 0, both), alone)
 
 
 def test_the_crop_leaves_out_air_and_a_thin_table_but_no_body_and_no_mask():

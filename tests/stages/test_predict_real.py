@@ -28,7 +28,7 @@ class Bone(nn.Module):
     def forward(self, image: Tensor, labels: Tensor | None = None) -> SimpleNamespace:
         classes = torch.zeros(len(image), CLASSES, *image.shape[2:])
         classes[:, BY_NAME["L3"].index] = 5.0
-        return SimpleNamespace(spine=(image - (200 + 500) / 900 + 1) * 50, vertebrae=classes, core=None)
+        return SimpleNamespace(spine=(image - (200 + 500) / 900 + 1) * 50, vertebrae=classes, core=None, landmarks=None)
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from siil.anatomy import LANDMARKS
 from siil.config.schema.training import Augment, Train
 from siil.training.case_store import CaseArrays, make_case
 from siil.training.patches import Batches
@@ -74,6 +75,7 @@ def make_batches(**changes: Any) -> Batches:
     return Batches(
         cases=cases,
         names=tuple(cases),
+        landmarks=dict.fromkeys(cases, LANDMARKS),
         settings=make_settings(**changes),
         patch_vox=PATCH,
         spacing_mm=3.0,

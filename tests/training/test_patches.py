@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from siil.anatomy import UNLABELLED
+from siil.anatomy import LANDMARKS, RIB, SACRUM, UNLABELLED, UNSOUGHT
 from siil.errors import DatasetError
 from siil.training import augment
 from siil.training.case_store import make_case
@@ -178,3 +178,12 @@ def test_unlabelled_voxels_stay_so_in_a_patch_and_outside_the_scan_is_background
         assert set(labels.unique().tolist()) <= {0, 3, 4, 5, UNLABELLED}
         share = (labels == UNLABELLED).float().mean().item()
         assert share == pytest.approx(12 * 12 * 12 / (40 * 16 * 16), rel=0.5 if probability else 0.4)
+
+
+def test_background_of_a_case_tells_which_landmarks_nobody_sought_in_it() -> None:
+    batches = make_batches(augment=no_augment().model_dump())
+    batches.cases["a"].labels[0, 0, :2] = SACRUM, RIB
+    for held, background in ((("sacrum", "ribs"), 0), (("ribs",), UNSOUGHT["sacrum",]), ((), UNSOUGHT[LANDMARKS])):
+        given = replace(batches, names=("a",), landmarks={"a": held}, patch_vox=(64, 32, 32))
+        labels = given.draw(0).labels
+        assert set(labels.unique().tolist()) == {background, 3, 4, 5, SACRUM, RIB}

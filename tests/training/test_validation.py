@@ -34,7 +34,7 @@ class Reader(nn.Module):
         found = torch.where(hu > 100, ((hu - 200) / 20).round(), 0).long().clamp(0, CLASSES - 2)
         named = torch.where(found > 0, found + self.shift, 0)
         classes = functional.one_hot(named, CLASSES).movedim(-1, 1) * 20.0
-        return SimpleNamespace(spine=(named[:, None] > 0) * 20.0 - 10.0, vertebrae=classes, core=None)
+        return SimpleNamespace(spine=(named[:, None] > 0) * 20.0 - 10.0, vertebrae=classes, core=None, landmarks=None)
 
 
 def validator(cases) -> Validator:

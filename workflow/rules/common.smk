@@ -70,6 +70,7 @@ def settings(stage, model=None, source=None):
     values = configuration.sections(resolved(model), names)
     if source is not None:
         del values["dataset"]["sources"][source]["annotation"]
+        del values["dataset"]["sources"][source]["landmarks"]
     return json.dumps(values, sort_keys=True)
 
 

@@ -11,6 +11,8 @@ from siil.config.schema.phantom import PhantomRecipe
 
 Annotation = Literal["all", "whole"]
 """How the annotation of a source ends (siil.datasets.annotation)."""
+Landmarks = tuple[Literal["sacrum", "ribs"], ...]
+_LANDMARKS = "what the masks hold of every scan that shows it: sacrum (26), ribs (252); the rest teaches none of it"
 _ANNOTATION = "all: every vertebra in view is labelled; whole: those that the scan cuts are not, and teach nothing"
 
 
@@ -19,6 +21,7 @@ class PhantomSource(Section):
 
     kind: Literal["phantom"] = Field(description="synthetic scans")
     annotation: Annotation = Field(default="all", description=_ANNOTATION)
+    landmarks: Landmarks = Field(default=("sacrum", "ribs"), description=_LANDMARKS)
     recipe: PhantomRecipe
 
 
@@ -27,6 +30,7 @@ class VerseSource(Section):
 
     kind: Literal["verse"] = Field(description="VerSe as released")
     annotation: Annotation = Field(default="whole", description=_ANNOTATION)
+    landmarks: Landmarks = Field(default=(), description=_LANDMARKS)
     edition: Literal["verse19", "verse20"] = Field(description="which release")
     urls: tuple[str, ...] = Field(description="archives to download, or folders and archives on this machine")
     scans: str = Field(description="the organisers' table of scans and their editions (URL or file); empty: none")
@@ -38,6 +42,7 @@ class Ctspine1kSource(Section):
 
     kind: Literal["ctspine1k"] = Field(description="CTSpine1K as hosted")
     annotation: Annotation = Field(default="all", description=_ANNOTATION)
+    landmarks: Landmarks = Field(default=(), description=_LANDMARKS)
     repository: str = Field(description="owner/name on the hub, or a folder on this machine")
     revision: str = Field(description="commit, or a branch whose commit of the first download is pinned")
     licence: str = Field(description="the licence that the user accepts with `dataset.accept_licence`")
@@ -48,6 +53,7 @@ class CustomSource(Section):
 
     kind: Literal["custom"] = Field(description="files of one's own")
     annotation: Annotation = Field(default="all", description=_ANNOTATION)
+    landmarks: Landmarks = Field(default=(), description=_LANDMARKS)
     path: str = Field(description="folder that holds img/ and msk/, or another layout of docs/data.md")
 
 

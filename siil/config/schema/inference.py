@@ -33,6 +33,12 @@ class Decode(Section):
     prior_outside: float = Field(
         le=0, description="log prior that O_R misses the spine above a first label other than C1 or below one above L5"
     )
+    rib_weight: float = Field(
+        ge=0, description="a mm of the spine with ribs, or surely without, costs a name that does not fit it, nats"
+    )
+    sacrum_weight: float = Field(
+        ge=0, description="a mm right above the sacrum costs a name other than L4 to L6, one below it any name, nats"
+    )
     uncertain_margin: float = Field(ge=0, description="runner-up closer than this: enumeration uncertain, nats")
     uncertain_margin_c1: float = Field(
         ge=0, description="the same where the spine begins in view with C1, which all others are counted from, nats"

@@ -35,6 +35,9 @@ class Model(Section):
     heads: int = Field(gt=0, description="heads of every attention")
     decoder: Literal["two", "shared"] = Field(description="DE: two U-Net decoders, or one shared light trunk")
     vertebrae_activation: Literal["softmax", "sigmoid"] = Field(description="O_S over K channels")
+    landmarks: bool = Field(
+        default=False, description="DE has a head for sacrum and ribs (siil and trunk; not in the paper)"
+    )
     interaction: bool = Field(description="false: each stream's queries come from itself (ablation)")
     mill: bool = Field(description="false: L is all ones for the classes that C finds present, no L_L (ablation)")
     ocpl: bool = Field(description="false: R3 = R2 + MLP(LN(R2)); no memory, no prototypes, no L_M (ablation)")
@@ -57,4 +60,5 @@ class Loss(Section):
     localisation_entropy: float = Field(ge=0, description="weight of the cross-entropy within L_L; 1 is the paper's")
     presence: float = Field(ge=0, description="L_C")
     contrast: float = Field(ge=0, description="L_M")
+    landmarks: float = Field(ge=0, description="Dice + BCE of sacrum and ribs, with model.landmarks")
     temperature: float = Field(gt=0, description="tau of L_M")

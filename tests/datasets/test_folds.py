@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -164,3 +165,12 @@ def test_train_only_sources_are_in_every_training_list_and_the_others_are_dealt(
         assert fold.testing == without.testing
         assert fold.validation == without.validation
         assert fold.training == tuple(sorted((*without.training, "own1", "own2")))
+
+
+def test_the_training_cases_of_a_fold_say_their_source_and_which_landmarks_they_hold(tmp_path):
+    rows = [replace(case("a", source="phantoms"), landmarks="sacrum ribs"), case("b", source="own"), case("c")]
+    folds.write_sources(tmp_path / "sources.tsv", rows, Fold(("a", "b"), ("c",), ("c",)))
+    assert folds.read_sources(tmp_path / "sources.tsv") == {"a": "phantoms", "b": "own"}
+    assert folds.read_landmarks(tmp_path / "sources.tsv") == {"a": ("sacrum", "ribs")}
+    (tmp_path / "old.tsv").write_text("case\tsource\na\tphantoms\n")
+    assert folds.read_landmarks(tmp_path / "old.tsv") == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from torch.nn import functional
@@ -35,11 +37,14 @@ def test_every_decoder_fits_every_encoder(kind: str, widths: tuple[int, ...]) ->
     F, skips = encoder(torch.randn(1, 1, 16, 16, 16))
     assert F.shape == (1, widths[-1], *(16 // encoder.stride,) * 3)
     if kind == "two":
-        decoder = TwoDecoders(inputs=widths[-1], skip_channels=encoder.skip_channels, classes=5)
+        make = partial(TwoDecoders, inputs=widths[-1], skip_channels=encoder.skip_channels, classes=5)
     else:
-        decoder = SharedDecoder(inputs=widths[-1], trunk=widths[-1], skip_channels=encoder.skip_channels, classes=5)
-    spine, vertebrae, landmarks = decoder(F, skips)
-    assert landmarks is None
+        make = partial(
+            SharedDecoder, inputs=widths[-1], trunk=widths[-1], skip_channels=encoder.skip_channels, classes=5
+        )
+    assert make()(F, skips)[2] is None
+    spine, vertebrae, landmarks = make(landmarks=True)(F, skips)
+    assert landmarks.shape == (1, 2, 16, 16, 16)
     assert spine.shape == (1, 1, 16, 16, 16)
     assert vertebrae.shape == (1, 5, 16, 16, 16)
 

@@ -281,6 +281,14 @@ def test_a_case_says_how_the_annotation_of_its_source_ends(tmp_path):
         assert {row.annotation for row in rows} == {expected}
 
 
+def test_a_case_says_which_landmarks_the_masks_of_its_source_hold(tmp_path):
+    trees.verse19(tmp_path / "tree")
+    for given, expected in (({}, ""), ({"landmarks": ["sacrum", "ribs"]}, "sacrum ribs")):
+        source = data.source(tmp_path / "tree", **given)
+        rows = read_cases(data.fetch_and_index(data.dataset(sources={"verse19": source}, accept_licence=True)))
+        assert {row.landmarks for row in rows} == {expected}
+
+
 def test_what_nobody_annotated_is_no_label_of_a_case(tmp_path):
     scans.write_pair(tmp_path / "mine/img/a.nii.gz", tmp_path / "mine/msk/a.nii.gz")
     mask = volume.read_mask(tmp_path / "mine/msk/a.nii.gz")

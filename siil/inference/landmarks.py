@@ -3,7 +3,9 @@
 Of a network with that head (`Output.landmarks`) only. Ribs are looked for where they join their vertebra, beside the
 centreline; the sacrum where it begins in front of the canal. Vertebrae are counted up from the sacrum, up from the last
 rib, and down from the first one, each only where it is plainly seen; where two counts, or a count and the answer, do
-not agree, the scan is in doubt. Bins as in inference/evidence.py, from the head down.
+not agree, the scan is in doubt. That no rib is seen is no evidence: those of T1 and T12 may be stumps, and a network
+that learnt ribs from phantoms misses some in patients (docs/log.md). Bins as in inference/evidence.py, from the head
+down.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import ndimage
 
 from siil.anatomy import VERTEBRAE
 from siil.config.schema.inference import Decode
@@ -24,10 +25,10 @@ from siil.inference.posterior import Posterior
 _CHANCE = 0.5
 _ASIDE_MM, _FRONT_MM, _BACK_MM = (12.0, 42.0), 25.0, 35.0
 """Where heads and necks of ribs lie: so far aside of, in front of and behind the centreline."""
-_RIB_MM2, _NO_RIB_MM2, _NEAR_MM = 40.0, 8.0, 14.0
-"""A cross-section with this much of ribs on a side has them; one has surely none where there is less all around it."""
+_RIB_MM2 = 40.0
+"""A cross-section with this much of ribs on a side has them."""
 _RIB_MM3, _NO_RIB_MM3 = 300.0, 60.0
-"""The same of a whole vertebra, on a side."""
+"""Of a whole vertebra, on a side: with this much it has ribs, with less it has none that is seen."""
 _SACRUM_MM2, _SACRUM_MM3, _HALF_WIDTH_MM, _BEHIND_MM = 300.0, 4000.0, 30.0, 15.0
 _LAST_MM = (22.0, 6.0)
 """Between these heights above the sacrum there is the last lumbar vertebra."""
@@ -37,6 +38,8 @@ _MEETS_MM = 15.0
 _USUAL: Final = [v.name for v in VERTEBRAE if v.name != "T13"]
 
 SACRUM, LAST_RIB, FIRST_RIB = "from the sacrum up", "from the last rib", "from the first rib down"
+_STUMP: Final = {LAST_RIB: -1, FIRST_RIB: 1}
+"""By how much the names move where the rib counted from is not the last, or the first: its neighbour's is a stump."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +80,12 @@ def _beginning(sacrum_mm2: np.ndarray) -> int | None:
 
 
 def landmark_evidence(bones: Bones, decode: Decode) -> np.ndarray:
-    """[S, N] nats of each bin for each label, none above 0: what ribs, their absence and the sacrum speak against."""
+    """[S, N] nats of each bin for each label, none above 0: what ribs and the sacrum speak against."""
     bins = len(bones.sides)
     nats = np.zeros((bins, len(VERTEBRAE)))
     chest = np.array([v.region == "T" for v in VERTEBRAE])
-    at_ends = np.array([v.name in ("T1", "T12", "T13") for v in VERTEBRAE])  # their ribs may be stumps
-    around = ndimage.maximum_filter1d(bones.ribs_mm2, 2 * round(_NEAR_MM / STEP_MM) + 1, mode="nearest")
     with_ribs = (bones.sides > 0) & (bones.ribs_mm2 > _RIB_MM2)
-    without = (bones.sides == 2) & (around < _NO_RIB_MM2)
     nats[np.ix_(with_ribs, ~chest)] -= decode.rib_weight * STEP_MM
-    nats[np.ix_(without, chest & ~at_ends)] -= decode.rib_weight * STEP_MM
-    nats[np.ix_(without, at_ends)] -= decode.rib_weight * STEP_MM / 2
     if bones.sacrum is not None:
         last = np.array([v.name in ("L4", "L5", "L6") for v in VERTEBRAE])
         first, stop = (max(0, bones.sacrum - round(mm / STEP_MM)) for mm in _LAST_MM)
@@ -137,11 +135,18 @@ def _add(found: dict[str, tuple[str, ...]], how: str, place: int, name: str, pie
 
 
 def disagreement(counts: Mapping[str, tuple[str, ...]], names: tuple[str, ...]) -> str:
-    """What is told where counts, or a count and the answer, do not agree; nothing where they do.
+    """What is told where counts, or a count and the answer, do not agree; nothing where they do. The last vertebra
+    with ribs may be T11, the first one T2: beyond it are stumps.
 
     names: the answer, of the same vertebrae.
     """
-    if all(counted == names for counted in counts.values()):
+    if all(names in (counted, _beside(counted, _STUMP.get(how, 0))) for how, counted in counts.items()):
         return ""
     told = " and ".join(f"{how} {counted[0]}-{counted[-1]}" for how, counted in counts.items())
     return f"counted {told}, but the names are {names[0]}-{names[-1]}"
+
+
+def _beside(names: tuple[str, ...], by: int) -> tuple[str, ...]:
+    """`names` moved along the usual order; none where that leaves it."""
+    first = _USUAL.index(names[0]) + by
+    return tuple(_USUAL[first : first + len(names)]) if first >= 0 else ()

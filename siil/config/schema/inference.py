@@ -33,9 +33,7 @@ class Decode(Section):
     prior_outside: float = Field(
         le=0, description="log prior that O_R misses the spine above a first label other than C1 or below one above L5"
     )
-    rib_weight: float = Field(
-        ge=0, description="a mm of the spine with ribs, or surely without, costs a name that does not fit it, nats"
-    )
+    rib_weight: float = Field(ge=0, description="a mm of the spine with ribs costs a name that does not fit it, nats")
     sacrum_weight: float = Field(
         ge=0, description="a mm right above the sacrum costs a name other than L4 to L6, one below it any name, nats"
     )

@@ -1,7 +1,7 @@
 """Which run made a file: the run record that names it, or that lies with it. For `siil trace`; reads, writes nothing.
 
-Batches name what they made with its digest, `predict` by the names of its files. Of the other steps a record lies in the
-folder of their files, or beside that folder, and no more than this is said.
+Batches name what they made with its digest, `predict` by the names of its files. Of the other steps a record lies in
+the folder of their files, or beside that folder, and no more than this is said.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def line_of(path: Path) -> str:
     told = _told(path)
     if told is None:
         raise InputError(
-            f"{path}: expected a file that siil made, got one that no run record speaks of; give a case, a file of a step's "
-            "folder, or one of a result of predict"
+            f"{path}: expected a file that siil made, got one that no run record speaks of; give a case, a file of a "
+            "step's folder, or one of a result of predict"
         )
     about = [f"{name} {told.entry[name]}" for name in _TOLD if told.entry.get(name) is not None]
     about += [f"from {', '.join(told.entry['inputs'])}"] if 0 < len(told.entry.get("inputs", {})) < 5 else []

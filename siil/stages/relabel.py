@@ -45,10 +45,10 @@ def relabel(
     """Settle the count of the vertebrae of a scan that `siil predict` read. Research use only, not a medical device.
 
     Label map, centroids, table, facts, preview, viewer and DICOM-SEG get the new names; run.json keeps the trail. What
-    they were stays beside them as .before until --discard; --undo takes it back. The count goes on from what is said (--first, --last, --at,
-    also together) along the ordinary order, L1 after T12; T13 and L6 are counted where they are named. --at takes the
-    vertebra whose body lies at this height, LPS millimetres as body_z_mm of _vertebrae.tsv. A folder of results takes
-    its levels.tsv, or that of --levels (docs/results.md).
+    they were stays beside them as .before until --discard; --undo takes it back. The count goes on from what is said
+    (--first, --last, --at, also together) along the ordinary order, L1 after T12; T13 and L6 are counted where they are
+    named. --at takes the vertebra whose body lies at this height, LPS millimetres as body_z_mm of _vertebrae.tsv. A
+    folder of results takes its levels.tsv, or that of --levels (docs/results.md).
     """
     from siil.inference.answer import not_done, table
     from siil.inference.results import Request, find_results
@@ -210,13 +210,9 @@ def _others(made: Path, result: Result, new: dict[str, str], answer: tuple[Volum
 
 def _trail(made: Path, result: Result, step: dict[str, Any]) -> None:
     """The run record with one more correction; that of another scan in the same folder stays as it is."""
-    entry = _record_of(result)
+    entry, path = _record_of(result), result.folder / _RUN
     if not entry:
-        log.warning(
-            "%s: %s is not of this scan, so the correction stands in _scan.json alone",
-            result.name,
-            result.folder / _RUN,
-        )
+        log.warning("%s: %s is not of this scan, so the correction stands in _scan.json alone", result.name, path)
         return
     step |= {"code": provenance.code_digest("relabel"), "revision": provenance.git_revision()}
     files.write_json(made / _RUN, {**entry, "relabelled": [*entry.get("relabelled", []), step]})

@@ -165,7 +165,7 @@ def test_undo_goes_back_to_what_was_last_discarded(bare):
     run(bare, undo=True)
     assert content(bare) == settled
     assert facts(bare)["corrected"]["to"] == "T11-L2"
-    with pytest.raises(InputError, match="expected .before files to take back, got none"):
+    with pytest.raises(InputError, match=r"expected \.before files to take back, got none"):
         run(bare, undo=True)
 
 
@@ -207,7 +207,7 @@ def test_an_undo_without_whole_files_changes_nothing(bare):
     run(bare, first="T11")
     (bare / "NA_ctd.json.before").unlink()
     now = content(bare)
-    with pytest.raises(InputError, match="the .before files of NA are not whole"):
+    with pytest.raises(InputError, match=r"the \.before files of NA are not whole"):
         run(bare, undo=True)
     assert content(bare) == now
 

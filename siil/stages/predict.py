@@ -18,6 +18,7 @@ import typer
 from siil.config import Config
 from siil.errors import ConfigError, InputError, SiilError, message
 from siil.run import provenance, swap
+from siil.run.files import check_place
 
 if TYPE_CHECKING:
     from siil.inference.answer import Answer
@@ -93,6 +94,7 @@ def predict(
     try:
         if unknown := set(also) - set(ALSO):
             raise ConfigError(f"--also: expected {', '.join(ALSO)}, got {', '.join(sorted(unknown))}")
+        check_place(output, folder=True)
         if fast and second_look:
             raise ConfigError("expected one of --fast and --second-look, got both")
         if fast:

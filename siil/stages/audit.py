@@ -40,7 +40,8 @@ def audit(
     ],
     output: Annotated[Path, typer.Option(help="folder for audit.tsv, suspects.png, exclude.yaml")] = Path("audit"),
     results: Annotated[
-        Path | None, typer.Option(help="results/EXPERIMENT of a cross-validation on these scans: held-out predictions")
+        Path | None,
+        typer.Option(help="predictions: results/EXPERIMENT of a cross-validation on these scans, or of predict"),
     ] = None,
     pictures: Annotated[int, typer.Option(min=0, help="how many of the suspected scans are drawn")] = 12,
     processes: Annotated[int, typer.Option(min=1, help="scans read at a time")] = 2,
@@ -55,7 +56,7 @@ def audit(
     """
     scans = folder.find(dataset)
     if results is not None and not results.is_dir():
-        raise DatasetError(f"{results}: expected the folder of an experiment, got nothing; check --results")
+        raise DatasetError(f"{results}: expected an experiment's or predict's results, got no folder; check --results")
     excluded = config.dataset.exclude
     used = {"dataset": {"exclude": list(excluded)}}
     with provenance.record(output / "run.json", stage="audit", config=used) as entry:

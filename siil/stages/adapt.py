@@ -42,12 +42,12 @@ SOURCE = "scans"
 def adapt(
     *,
     config: Config,
-    scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, folder, DICOM series or zip")],
+    scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, NRRD, MHA, folder, DICOM series, zip")],
     output: Annotated[Path, typer.Option(help="folder for the weights, scans.tsv and the pictures")],
     data: Annotated[Path, typer.Option(help="dataset folder whose labelled scans keep what is known: data/adapt")],
     fold: Annotated[int, typer.Option(help="the fold whose training scans these are")] = 0,
     levels: Annotated[Path | None, typer.Option(help="levels.tsv: counts that a person knows")] = None,
-    weights: Annotated[Path | None, typer.Option(help="file, or name (patients, phantom); else $SIIL_WEIGHTS")] = None,
+    weights: Annotated[Path | None, typer.Option(help="file, or patients (default), phantom; or $SIIL_WEIGHTS")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
 ) -> None:
     """Adapt weights to scans that nobody labelled. Research use only, not a medical device.

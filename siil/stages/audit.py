@@ -46,7 +46,7 @@ def audit(
     pictures: Annotated[int, typer.Option(min=0, help="how many of the suspected scans are drawn")] = 12,
     processes: Annotated[int, typer.Option(min=1, help="scans read at a time")] = 2,
 ) -> None:
-    """Look for wrong labels in a labelled dataset, from masks and images alone.
+    """Look for wrong labels in a labelled dataset, from masks and images, and from predictions where there are some.
 
     Names that are a level off, gaps, repeats, vertebrae mixed, merged or split, labels off bone or mirrored, wrong
     spacing, centroids in another label, headers that contradict, scans that come twice. Writes audit.tsv (a row per

@@ -67,7 +67,7 @@ def predict(
     config: Config,
     scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, NRRD, MHA, folder, DICOM series, zip")],
     output: Annotated[Path, typer.Option(help="folder for the results; several scans get a folder each")],
-    weights: Annotated[Path | None, typer.Option(help="file, or name (patients, phantom); else $SIIL_WEIGHTS")] = None,
+    weights: Annotated[Path | None, typer.Option(help="file, or patients (default), phantom; or $SIIL_WEIGHTS")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="the first look alone: masks of about 3 mm, less time")] = False,
     second_look: Annotated[Path | None, typer.Option(help="its weights; else those of the package")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",

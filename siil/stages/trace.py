@@ -28,7 +28,7 @@ def trace(
     case: Annotated[str, typer.Argument(metavar="[CASE]", help="case id, as in cases.tsv, or a file")] = "",
     metric: Annotated[str, typer.Option(help="instead of a case: a column of aggregate/scans.tsv, e.g. dice")] = "",
     model: Annotated[str, typer.Option(help="with --metric: the model, where there are several")] = "",
-    space: Annotated[str, typer.Option(help="with --metric: work, raw, input or ceiling")] = "work",
+    space: Annotated[str, typer.Option(help="with --metric: work, raw, input, first or ceiling")] = "work",
     label: Annotated[str, typer.Option(help="with --metric: of one vertebra, e.g. L3; then of vertebrae.tsv")] = "",
     root: Annotated[Path, typer.Option(help="folder with data/ and results/")] = Path("."),
 ) -> None:

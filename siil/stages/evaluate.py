@@ -45,7 +45,7 @@ def evaluate(
     cases: Annotated[Path, typer.Option(help="cases.tsv of the dataset: where the masks as released are")],
     data: Annotated[Path, typer.Option(help="folder of the dataset, with msk/ and geometry/ as preprocess wrote them")],
     tested: Annotated[Path, typer.Option(help="list of case ids, for example folds/0/testing.txt")],
-    prediction: Annotated[Path, typer.Option(help="folder with {case}_seg, _work, _raw.nii.gz, _scan.json, and _first")],
+    prediction: Annotated[Path, typer.Option(help="folder with {case}_seg, _work, _raw (_first) .nii.gz, _scan.json")],
     output: Annotated[Path, typer.Option(help="folder for {case}.tsv: a row per space and vertebra, and per space")],
     manifest: Annotated[Path, typer.Option(help="list to write of all files with their SHA-256")],
     processes: Annotated[int, typer.Option(help="cases at a time")] = 1,

@@ -23,6 +23,7 @@ import typer
 
 from siil import config as configuration
 from siil.errors import ConfigError, message
+from siil.run.files import check_place
 from siil.run.pipeline import BY_NAME, OWN_VERBS, VERBS
 from siil.run.processes import launched
 
@@ -42,6 +43,12 @@ Sets = Annotated[list[str], typer.Option("--set", help="KEY=VALUE that wins over
 LogFile = Annotated[Path | None, typer.Option("--log", help="also write the log to this file")]
 
 
+_PLACES = {"output": True, "folder": True, "manifest": False, "manifest_path": False, "log_file": False}
+"""Options by which a stage is told where to write -> is it a folder?"""
+_FILES = ("index", "report")
+"""Stages whose --output is a file."""
+
+
 @app.callback()
 def _group() -> None:
     """With a callback, typer keeps the verb even where only one is registered."""
@@ -54,6 +61,7 @@ def _command(stage: Callable[..., None], names: tuple[str, ...]) -> Callable[...
     def command(**options: Any) -> None:
         text, experiment = options.pop("config_json"), options.pop("experiment")
         model, sets, log_file = options.pop("model_config"), options.pop("sets"), options.pop("log_file")
+        _check_places(stage.__name__, options | {"log_file": log_file})
         _log_to(log_file)
         if text:
             values = _parse(text)
@@ -79,6 +87,13 @@ def _command(stage: Callable[..., None], names: tuple[str, ...]) -> Callable[...
     command.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
     del command.__wrapped__  # type: ignore[attr-defined]
     return command
+
+
+def _check_places(verb: str, options: dict[str, Any]) -> None:
+    """Refuse where a stage could not write, before it works for minutes."""
+    for option, folder in _PLACES.items():
+        if options.get(option) is not None and (verb, option) != ("predict", "output"):  # which --json tells too
+            check_place(options[option], folder=folder and verb not in _FILES)
 
 
 def _parse(text: str) -> dict[str, Any]:

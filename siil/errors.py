@@ -44,3 +44,8 @@ def message(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno in _MENDABLE:
         return f"{error.filename or 'writing'}: {error.strerror}; make room or give a folder that can be written"
     return " ".join(str(error).split()) if isinstance(error, SiilError) else None
+
+
+def why(error: Exception) -> object:
+    """What an error of the system or of a library says, without the number and the path of the system's."""
+    return getattr(error, "strerror", None) or error

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import json
 import logging
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +20,7 @@ from typer.testing import CliRunner
 from siil import cli
 from siil.config import Config, resolve, sections
 from siil.errors import InputError, message
+from siil.run.pipeline import OWN_VERBS, VERBS
 from siil.run.provenance import PACKAGE
 
 SEEN: dict[str, object] = {}
@@ -99,11 +102,45 @@ def test_an_output_that_is_no_folder_is_one_line_and_exit_2(run, capsys, tmp_pat
     assert run("--output", str(tmp_path / "file" / "folder")) == 2
     assert run("--output", str(tmp_path / "file")) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("ERROR")]
+    below = f"expected a folder to write into, got a path below the file {tmp_path}/file"
     assert [line.partition(": ")[2].partition(";")[0] for line in lines] == [
-        f"{tmp_path}/file/deep: Not a directory",
-        f"{tmp_path}/file/folder: Not a directory",
-        f"{tmp_path}/file: File exists",
+        f"{tmp_path}/file/deep/log: {below}",
+        f"{tmp_path}/file/folder: {below}",
+        f"{tmp_path}/file: expected a folder to write into, got a file",
     ]
+
+
+WRITERS = {
+    verb: function
+    for verb in (*VERBS, *OWN_VERBS)
+    if set(inspect.signature(function := getattr(import_module(f"siil.stages.{verb}"), verb)).parameters)
+    & set(cli._PLACES)
+}
+
+
+@pytest.mark.parametrize("verb", WRITERS)
+def test_no_stage_begins_where_it_could_not_end(verb, tmp_path):
+    (tmp_path / "file").touch()
+    writes = [name for name in inspect.signature(WRITERS[verb]).parameters if name in cli._PLACES]
+    command = cli._command(WRITERS[verb], ())
+    rest = {"config_json": "", "experiment": "tiny", "model_config": "", "sets": [], "log_file": None}
+    if verb == "predict":
+        rest |= {"scans": [tmp_path], "weights": None, "fast": False, "second_look": None, "also": [], "as_json": False}
+        rest |= {"device": "cpu"}
+    for place in (tmp_path / "file/deep/x", Path("/proc/x")):
+        for name in writes:
+            options = {other: tmp_path / "new" / other for other in writes} | {name: place}
+            with pytest.raises(InputError, match=rf"^{place}: (expected a folder to write|cannot be written)"):
+                command(**rest, **options)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_predict_tells_it_to_programs_too(tmp_path):
+    (tmp_path / "file").touch()
+    words = ["predict", str(tmp_path / "a.nii.gz"), "--output", str(tmp_path / "file"), "--json"]
+    done = subprocess.run([sys.executable, "-m", "siil", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "expected a folder to write into, got a file" in json.loads(done.stdout)["error"]
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch, run, tmp_path):

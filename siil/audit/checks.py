@@ -196,12 +196,15 @@ def headers(scan: Measured, norms: Norms) -> list[Finding]:
 
 
 def held_out(scan: Measured, norms: Norms) -> list[Finding]:
-    """Predictions by a network that never saw the scan agree with the mask but for a constant shift."""
+    """Predictions of a network that never saw the scan, as far as is known, agree with the mask but for a shift."""
     if scan.shift is None or scan.shift[0] == 0:
         return []
     levels, margin, count = scan.shift
-    words = f"a held-out network names its {count} vertebrae {levels:+d}, {margin:.1f} nats before any rival"
-    return [Finding(scan.case, "held out", f"{levels:+d}", margin / MARGIN, words)]
+    words = f"a network names its {count} vertebrae {levels:+d}, {margin:.1f} nats before any rival"
+    if scan.sure:
+        return [Finding(scan.case, "held out", f"{levels:+d}", margin / MARGIN, words)]
+    words += ", but calls its own count uncertain"
+    return [Finding(scan.case, "held out", f"{levels:+d}", min(margin / MARGIN, 0.9), words)]
 
 
 Check = Callable[[Measured, Norms], list[Finding]]

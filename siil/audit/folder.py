@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass, replace
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from siil.audit.measure import Measured, measure
 from siil.datasets import labelmaps, manifest, registry
 from siil.datasets.cases import read_cases
 from siil.datasets.codes import table
-from siil.datasets.layout import is_volume
+from siil.datasets.layout import is_volume, stem
 from siil.errors import DatasetError, InputError
 from siil.scan import volume
 from siil.scan.grid import Volume
@@ -89,7 +90,8 @@ def _scan_of(mask: Path) -> Path | None:
 def look(scan: Labelled, results: Path | None = None) -> Measured:
     """Read and measure one scan. What cannot be read is said in the `words` of the result, so that the others go on.
 
-    results: folder of an experiment whose tests left `{case}_seg.nii.gz` (predictions by networks that held it out).
+    results: folder of an experiment whose tests left `{case}_seg.nii.gz` (predictions by networks that held it out), or
+        of results of `siil predict` by weights that never saw it.
     """
     try:
         words, mask, image = read(scan)
@@ -98,7 +100,8 @@ def look(scan: Labelled, results: Path | None = None) -> Measured:
     labels = coarse(mask)
     found = measure(scan.case, labels, None if image is None else coarse(image), SPACING_MM)
     near = labels_at(read_centroids(scan.centroids), mask) if scan.centroids else {}
-    return replace(found, centroids=near, words=tuple(words), shift=_held_out(scan.case, mask, results))
+    shift, sure = _held_out(scan, mask, results)
+    return replace(found, centroids=near, words=tuple(words), shift=shift, sure=sure)
 
 
 def read(scan: Labelled) -> tuple[list[str], Volume, Volume | None]:
@@ -116,13 +119,22 @@ def read(scan: Labelled) -> tuple[list[str], Volume, Volume | None]:
     return words, volume.match_mask(image.grid, mask, scan.masks[0]), image
 
 
-def _held_out(case: str, mask: Volume, results: Path | None) -> tuple[int, float, int] | None:
-    """The first prediction of the case below results/test/{model}/fold{k}: levels, margin, vertebrae compared."""
-    maps = sorted(results.glob(f"test/*/*/{case}_seg.nii.gz")) if results else []
+def _held_out(scan: Labelled, mask: Volume, results: Path | None) -> tuple[tuple[int, float, int] | None, bool]:
+    """The first prediction of the scan below `results`: (levels, margin, vertebrae compared), is it sure of itself?"""
+    names = [scan.case] if scan.image is None else [scan.case, stem(scan.image.name)]
+    places = ("test/*/*", "*", ".")
+    maps = [
+        path
+        for place in places
+        for name in names
+        if results
+        for path in sorted(results.glob(f"{place}/{escape(name)}_seg.nii.gz"))
+    ]
     if not maps:
-        return None
-    facts = maps[0].with_name(f"{case}_scan.json")
-    margin = json.loads(facts.read_text(encoding="utf-8")).get("margin") if facts.is_file() else None
+        return None, True
+    facts = maps[0].with_name(maps[0].name.replace("_seg.nii.gz", "_scan.json"))
+    said = json.loads(facts.read_text(encoding="utf-8")) if facts.is_file() else {}
+    margin, sure = said.get("margin"), not said.get("uncertain", False)
     predicted = volume.match_mask(mask.grid, volume.read_mask(maps[0]), maps[0])
     shift = constant_shift(coarse(mask), coarse(predicted))
-    return None if shift is None else (shift[0], np.inf if margin is None else float(margin), shift[1])
+    return None if shift is None else (shift[0], np.inf if margin is None else float(margin), shift[1]), sure

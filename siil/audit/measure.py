@@ -72,6 +72,8 @@ class Measured:
     words: tuple[str, ...] = ()
     shift: tuple[int, float, int] | None = None
     """levels by which held-out predictions differ from the mask, their margin in nats, vertebrae compared"""
+    sure: bool = True
+    """whether that prediction is sure of its own count"""
 
 
 def measure(case: str, labels: np.ndarray, hu: np.ndarray | None, spacing_mm: float) -> Measured:

@@ -15,7 +15,7 @@ from typing import get_args
 import pandas as pd
 
 from siil.config.schema.dataset import Annotation
-from siil.errors import DatasetError
+from siil.errors import DatasetError, why
 from siil.run import files
 from siil.run.tsv import read_table
 
@@ -70,7 +70,7 @@ def read_cases(path: Path) -> list[Case]:
     try:
         frame = read_table(path, text=True)
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: no table of cases ({error}); run the index step again") from None
+        raise DatasetError(f"{path}: no table of cases ({why(error)}); run the index step again") from None
     if "landmarks" not in frame:  # an older table tells of none
         frame["landmarks"] = ""
     missing = {field.name for field in fields(Case)} - set(frame.columns)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from siil.anatomy import BY_NAME
-from siil.errors import DatasetError
+from siil.errors import DatasetError, why
 
 COLUMNS = ("scan", "level", "z_mm", "first", "last")
 _SUFFIXES = (".nii.gz", ".nii", ".zip", ".nrrd", ".mha", ".mhd")
@@ -48,7 +48,7 @@ def read_levels(path: Path) -> dict[str, Known]:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: expected a table of levels, got {error}") from None
+        raise DatasetError(f"{path}: expected a table of levels, got {why(error)}") from None
     lines = [line.split("\t") for line in text.splitlines() if line]
     header = [name.strip() for name in lines[0]] if lines else []
     strange = [name for name in header if name not in COLUMNS]

@@ -61,7 +61,7 @@ def _scans(path: Path) -> list[Scan]:
     if path.is_dir():
         return _of_folder(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file or folder; expected a NIfTI file, a folder, or a DICOM series")
+        raise InputError(f"{path}: no such file or folder; expected a scan: a file, a folder, or a DICOM series")
     return [_scan(path)]
 
 

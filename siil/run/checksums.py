@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from siil.errors import DatasetError
+from siil.errors import DatasetError, why
 from siil.run import files
 
 
@@ -23,7 +23,7 @@ def read(path: Path) -> dict[Path, str]:
     try:
         parted = [line.partition("  ") for line in Path(path).read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: no list of checksums ({error}); run the workflow again") from None
+        raise DatasetError(f"{path}: no list of checksums ({why(error)}); run the workflow again") from None
     if any(len(digest) != 64 or not name for digest, _, name in parted):
         raise DatasetError(f"{path}: expected lines of SHA-256 and path, as of sha256sum; run the workflow again")
     return {Path(name): digest for digest, _, name in parted}

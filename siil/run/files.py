@@ -1,6 +1,6 @@
 """Writing files so that nothing is ever half-written: temporary file beside the target, fsync, rename.
 
-Lowest layer: imports nothing of the package.
+Lowest layer.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ import hashlib
 import json
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from siil.errors import InputError
 
 
 @contextmanager
@@ -39,6 +42,27 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_place(path: Path, *, folder: bool) -> None:
+    """Raise InputError where `path` cannot be written, before any work is done for it. Nothing is left there.
+
+    folder: files go into it, and not to the path itself.
+    """
+    there = path if folder else path.parent
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not folder and path.is_dir():
+        raise InputError(f"{path}: expected a file to write, got a folder; name a file in it")
+    if not there.is_dir():
+        below = "" if there == path else f" below the file {there}"
+        raise InputError(
+            f"{path}: expected a folder to write into, got a {'path' if below else 'file'}{below}; choose another place"
+        )
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=".tmp-", dir=there))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror} in {there}); choose another place") from None
 
 
 def is_dead(number: str) -> bool:

@@ -2,7 +2,7 @@
 
 Between the two lies one rename, of the folder that holds them: before it nothing has happened, after it the change is
 finished by whoever comes next (`finish`), however often the process is killed. The first version of each file stays
-beside it as `.before` until it is discarded. Lowest layer, beside `siil.run.files`.
+beside it as `.before` until it is discarded or taken back. Lowest layer, beside `siil.run.files`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from siil.run import files
 
 BEFORE = ".before"
-_GONE = ".gone"
+GONE = ".gone"
 _REQUEST = ".request"
 
 
@@ -55,7 +55,7 @@ def replace(made: Path, folder: Path, key: str, names: Iterable[str], *, last: s
 
 def give_up(made: Path, name: str) -> None:
     """Say in the folder that is being made that there is no new version of the file `name`: the old one goes."""
-    (made / f"{name}{_GONE}").touch()
+    (made / f"{name}{GONE}").touch()
 
 
 def commit(made: Path, folder: Path, key: str, *, request: str, last: str) -> None:
@@ -75,12 +75,12 @@ def finish(folder: Path, key: str, *, last: str) -> str | None:
     for path in sorted(ready.iterdir(), key=lambda path: (path.name == last, path.name)):
         if path == request:
             continue
-        place = folder / path.name.removesuffix(_GONE)
-        kept = place.with_name(place.name + BEFORE)
-        if path.name != last and place.is_file() and not kept.exists():
-            with files.atomic(kept) as copy:
+        place = folder / path.name.removesuffix(GONE)
+        beside = place.with_name(place.name + BEFORE)
+        if path.name != last and place.is_file() and not beside.exists():
+            with files.atomic(beside) as copy:
                 shutil.copyfile(place, copy)
-        if path.name.endswith(_GONE):
+        if path.name.endswith(GONE):
             place.unlink(missing_ok=True)
             path.unlink()
         else:
@@ -90,13 +90,24 @@ def finish(folder: Path, key: str, *, last: str) -> str | None:
     return asked
 
 
+def kept(folder: Path, names: Iterable[str]) -> list[Path]:
+    """The `.before` of these files that are there."""
+    return [path for name in names if (path := folder / f"{name}{BEFORE}").is_file()]
+
+
+def take_back(made: Path, folder: Path, names: Iterable[str]) -> None:
+    """Make the files of `made` from what was kept of these."""
+    for path in kept(folder, names):
+        shutil.copyfile(path, made / path.name.removesuffix(BEFORE))
+
+
 def forget(folder: Path, key: str, names: Iterable[str]) -> list[Path]:
     """Remove the `.before` of these files, and a change that was not ended. Returns what was removed."""
     shutil.rmtree(_ready(folder, key), ignore_errors=True)
-    kept = [path for name in names if (path := folder / f"{name}{BEFORE}").is_file()]
-    for path in kept:
+    gone = kept(folder, names)
+    for path in gone:
         path.unlink()
-    return kept
+    return gone
 
 
 def _ready(folder: Path, key: str) -> Path:

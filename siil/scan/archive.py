@@ -38,7 +38,8 @@ def unpack(packed: Path, place: Path) -> None:
             archive.extractall(temporary, members)
         temporary.replace(place)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise InputError(f"{packed}: expected a zip archive, got {error}; download or copy it again") from None
+        got = "another file" if "not a zip" in str(error) else error
+        raise InputError(f"{packed}: expected a zip archive, got {got}; download or copy it again") from None
     except OSError as error:
         raise InputError(f"{packed}: cannot be unpacked to {place} ({error.strerror}); free some disk space") from None
     finally:

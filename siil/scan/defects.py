@@ -30,14 +30,20 @@ class Defect:
 
 
 _CONVERT: Final = "convert the original DICOM series again, for example with dcm2niix"
+_VOLUME: Final = "a volume: NIfTI (.nii, .nii.gz), NRRD, MHA, MHD, or the folder of a DICOM series"
+_HU: Final = "Hounsfield units (air about -1000, fat about -100, bone up to 2000)"
 TABLE: Final[tuple[Defect, ...]] = (
     Defect("missing", "refuse", "a file", "check the path"),
-    Defect("empty", "refuse", "a NIfTI file with content", "download or copy it again"),
+    Defect("empty", "refuse", "a file with content", "download or copy it again"),
     Defect("damaged", "refuse", "a whole file", "download or copy it again"),
-    Defect("not_nifti", "refuse", "a NIfTI file (.nii or .nii.gz), NRRD, MHA or MHD", _CONVERT),
+    Defect("not_nifti", "refuse", _VOLUME, "give the volume itself"),
+    Defect("picture", "refuse", _VOLUME, "a picture has no Hounsfield units: give the CT that it was made of"),
+    Defect("not_arrived", "refuse", _VOLUME, "the file did not arrive: download or fetch it again"),
+    Defect("pair", "refuse", _VOLUME, "write both as one file: nibabel.save(nibabel.load(HDR), 'NAME.nii.gz')"),
+    Defect("convertible", "refuse", _VOLUME, "convert it to NIfTI with the program that wrote it"),
     Defect("packed", "refuse", "a scan, or a zip of one", "unpack it, give what is in it"),
     Defect("one_slice", "refuse", "a whole series", "give the folder that it lies in"),
-    Defect("colours", "refuse", "one number per voxel", _CONVERT),
+    Defect("colours", "refuse", "one number per voxel", "give the CT itself, not a picture or a field made of it"),
     Defect("dimensions", "refuse", "one volume of three dimensions", "give the 3D volume, not a slice or a series"),
     Defect("one_volume", "repair", "three dimensions", "the fourth dimension of length 1 is dropped"),
     Defect("spacing", "refuse", "voxel spacings of 0.05 to 20 mm", f"mend the header or {_CONVERT}"),
@@ -48,7 +54,8 @@ TABLE: Final[tuple[Defect, ...]] = (
     Defect("set_aside", "say", "a CT series alone", "they are left out"),
     Defect("non_finite", "refuse", "finite voxels", f"set them to -1024 HU where they are padding, or {_CONVERT}"),
     Defect("constant", "refuse", "an image", f"the volume holds nothing; {_CONVERT}"),
-    Defect("not_hu", "refuse", "Hounsfield units (air about -1000, fat about -100, bone up to 2000)", _CONVERT),
+    Defect("not_hu", "refuse", _HU, _CONVERT),
+    Defect("labels_as_scan", "refuse", _HU, "give the CT itself, not its labels or a picture of it"),
     Defect("offset_1024", "repair", "Hounsfield units", "1024 is subtracted: the rescale intercept was not applied"),
     Defect("clipped", "repair", "values that fit 16 bits", "values outside are clipped"),
     Defect("too_large", "refuse", "a working grid below the limit", "crop the scan or raise preprocess.max_voxels"),
@@ -72,7 +79,7 @@ BY_CODE: Final = {defect.code: defect for defect in TABLE}
 ROUNDING: Final = 1e-4
 """Cosines that are off by less than this are float rounding of the header: no note is made."""
 _FEW: Final = 60
-"""An image whose values end here or lower is taken for a label map rather than for a windowed picture of 8 bits."""
+"""An image that ends here or lower, or has so few values, is taken for a label map, not for a picture of 8 bits."""
 SHEAR: Final = 1e-2
 """Cosines off by more (about 0.6 degrees, 2.5 mm at the edge of a 500 mm scan) are refused."""
 
@@ -130,8 +137,7 @@ def check_hu(array: np.ndarray, path: Path | str) -> str | None:
     if low == high:
         raise refusal("constant", path, f"{low} in every voxel")
     if low >= 0 and high <= 255:
-        kind = "a windowed picture of 8 bits" if high > _FEW else "a label map, or a picture scaled to a small range"
-        raise refusal("not_hu", path, f"values {low} to {high}: {kind}")
+        raise refusal("labels_as_scan", path, f"values {low} to {high}: {_small(array, high)}")
     if high - low < 300:
         raise refusal("not_hu", path, f"values {low} to {high}")
     step = max(1, round((array.size / 2e6) ** (1 / 3)))
@@ -144,6 +150,14 @@ def check_hu(array: np.ndarray, path: Path | str) -> str | None:
     if low < -20:
         return None
     raise refusal("not_hu", path, f"values {low} to {high}: neither fat nor air")
+
+
+def _small(array: np.ndarray, high: int) -> str:
+    """What values of 8 bits are, in words."""
+    if high <= _FEW:
+        return "a label map, or a picture scaled to a small range"
+    few = len(np.unique(array[::2, ::2, ::2])) <= _FEW
+    return "a label map, or a picture of 8 bits" if few else "a windowed picture of 8 bits"
 
 
 def check_labels(present: np.ndarray, path: Path | str) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from siil.scan import defects
 from siil.scan.archive import PACKED
 from siil.scan.grid import TO_LPS, Forms, Grid
+from siil.scan.kinds import kind_of
 from siil.scan.nifti import nib
 
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # what is wrong is said by siil.scan.defects, once
@@ -48,10 +49,8 @@ def open_image(path: Path) -> Any:
         kind = _kind(start)
         if kind is None and start[128:132] == b"DICM":
             raise defects.refusal("one_slice", path, "one DICOM file")
-        if kind is None and path.name.lower().endswith(PACKED) and not path.name.lower().endswith(".nii.gz"):
-            raise defects.refusal("packed", path, f"a file named {path.suffix}")
         if kind is None:
-            raise defects.refusal("not_nifti", path, _other(start, path))
+            raise defects.refusal(*_other(start, path))
         stream.seek(0)
         image = kind.from_file_map(kind.make_file_map({"image": stream, "header": stream}), mmap=False)
         weakref.finalize(image, stream.close)
@@ -150,12 +149,13 @@ def _kind(start: bytes) -> Any:
     return None
 
 
-def _other(start: bytes, path: Path) -> str:
-    """What else the file is, as far as its first bytes or its name tell."""
-    if start[344:348] == b"ni1\0":
-        return "the header of a pair (.hdr, .img)"
-    known = path.name.lower().endswith((".nii", ".nii.gz"))
-    return "something else" if known else f"a file named {path.suffix or 'without suffix'}"
+def _other(start: bytes, path: Path) -> tuple[str, Path, str]:
+    """The refusal of what is no NIfTI."""
+    name = path.name.lower()
+    if name.endswith(PACKED) and not name.endswith(".nii.gz"):
+        return "packed", path, f"a file named {path.suffix}"
+    words, code = kind_of(start, path.name)
+    return code, path, words
 
 
 def _check_zooms(start: bytes, image: Any, path: Path) -> None:

@@ -42,12 +42,12 @@ SOURCE = "scans"
 def adapt(
     *,
     config: Config,
-    scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, folder, DICOM series or zip")],
+    scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, NRRD, MHA, folder, DICOM series, zip")],
     output: Annotated[Path, typer.Option(help="folder for the weights, scans.tsv and the pictures")],
     data: Annotated[Path, typer.Option(help="dataset folder whose labelled scans keep what is known: data/adapt")],
     fold: Annotated[int, typer.Option(help="the fold whose training scans these are")] = 0,
     levels: Annotated[Path | None, typer.Option(help="levels.tsv: counts that a person knows")] = None,
-    weights: Annotated[Path | None, typer.Option(help="file, or name (patients, phantom); else $SIIL_WEIGHTS")] = None,
+    weights: Annotated[Path | None, typer.Option(help="file, or patients (default), phantom; or $SIIL_WEIGHTS")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
 ) -> None:
     """Adapt weights to scans that nobody labelled. Research use only, not a medical device.
@@ -56,6 +56,7 @@ def adapt(
     that agrees) and scans.png. Agreement is no accuracy: whether the names are right, only a person who counts can say.
     The scans are only read. `snakemake --cores all --config experiment=adapt` makes the labelled scans of --data.
     """
+    from siil.datasets.folds import LISTS, read_list, read_sources
     from siil.datasets.levels import read_levels
     from siil.inference.scans import find_scans
     from siil.model.weights import weights_path
@@ -65,6 +66,8 @@ def adapt(
     known = read_levels(levels) if levels else {}
     if strange := sorted(known.keys() - {scan.name for scan in found}):
         raise DatasetError(f"{levels}: no scan {strange[0]}; expected names of the scans given")
+    lists = data / "folds" / str(fold)  # read before hours of work, not after
+    labelled = {part: read_list(lists / f"{part}.txt") for part in LISTS}, read_sources(lists / "sources.tsv")
     chosen = weights_path(weights or os.environ.get("SIIL_WEIGHTS") or None)
     values = configuration.sections(config, SECTIONS)
     with provenance.record(output / "run.json", stage="adapt", config=values, inputs=[chosen]) as entry:
@@ -79,9 +82,8 @@ def adapt(
             files.write_text(output / "scans.tsv", table(rows))
             if number < config.adapt.rounds:
                 folder = work / f"round{number + 1}"
-                lists = data / "folds" / str(fold)
                 chosen = _train(
-                    readings, images, chosen, config=config, data=data, lists=lists, folder=folder, device=device
+                    readings, images, chosen, labelled, config=config, data=data, folder=folder, device=device
                 )
         with files.atomic(output / "weights.safetensors") as temporary:
             shutil.copyfile(chosen, temporary)
@@ -202,19 +204,17 @@ def _train(
     readings: Sequence[Reading],
     images: Mapping[str, Path],
     start: Path,
+    labelled: tuple[dict[str, tuple[str, ...]], dict[str, str]],
     *,
     config: Config,
     data: Path,
-    lists: Path,
     folder: Path,
     device: str,
 ) -> Path:
-    """One round's training; returns its weights."""
-    from siil.datasets.folds import LISTS, read_list, read_sources
+    """One round's training; returns its weights. labelled: cases by list, and the source of each that trains."""
     from siil.stages.train import train
 
-    known = {part: read_list(lists / f"{part}.txt") for part in LISTS}
-    sources = read_sources(lists / "sources.tsv")
+    known, sources = labelled[0], dict(labelled[1])
     for part in ("img", "msk", "pap"):
         for case in (*known["training"], *known["validation"]):
             _link(data / part / f"{case}.nii.gz", folder / part / f"{case}.nii.gz")

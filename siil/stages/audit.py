@@ -40,12 +40,13 @@ def audit(
     ],
     output: Annotated[Path, typer.Option(help="folder for audit.tsv, suspects.png, exclude.yaml")] = Path("audit"),
     results: Annotated[
-        Path | None, typer.Option(help="results/EXPERIMENT of a cross-validation on these scans: held-out predictions")
+        Path | None,
+        typer.Option(help="predictions: results/EXPERIMENT of a cross-validation on these scans, or of predict"),
     ] = None,
     pictures: Annotated[int, typer.Option(min=0, help="how many of the suspected scans are drawn")] = 12,
     processes: Annotated[int, typer.Option(min=1, help="scans read at a time")] = 2,
 ) -> None:
-    """Look for wrong labels in a labelled dataset, from masks and images alone.
+    """Look for wrong labels in a labelled dataset, from masks and images, and from predictions where there are some.
 
     Names that are a level off, gaps, repeats, vertebrae mixed, merged or split, labels off bone or mirrored, wrong
     spacing, centroids in another label, headers that contradict, scans that come twice. Writes audit.tsv (a row per
@@ -55,7 +56,7 @@ def audit(
     """
     scans = folder.find(dataset)
     if results is not None and not results.is_dir():
-        raise DatasetError(f"{results}: expected the folder of an experiment, got nothing; check --results")
+        raise DatasetError(f"{results}: expected an experiment's or predict's results, got no folder; check --results")
     excluded = config.dataset.exclude
     used = {"dataset": {"exclude": list(excluded)}}
     with provenance.record(output / "run.json", stage="audit", config=used) as entry:

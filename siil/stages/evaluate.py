@@ -45,7 +45,7 @@ def evaluate(
     cases: Annotated[Path, typer.Option(help="cases.tsv of the dataset: where the masks as released are")],
     data: Annotated[Path, typer.Option(help="folder of the dataset, with msk/ and geometry/ as preprocess wrote them")],
     tested: Annotated[Path, typer.Option(help="list of case ids, for example folds/0/testing.txt")],
-    prediction: Annotated[Path, typer.Option(help="folder with {case}_seg, _work, _raw.nii.gz and _scan.json")],
+    prediction: Annotated[Path, typer.Option(help="folder with {case}_seg, _work, _raw (_first) .nii.gz, _scan.json")],
     output: Annotated[Path, typer.Option(help="folder for {case}.tsv: a row per space and vertebra, and per space")],
     manifest: Annotated[Path, typer.Option(help="list to write of all files with their SHA-256")],
     processes: Annotated[int, typer.Option(help="cases at a time")] = 1,
@@ -54,8 +54,9 @@ def evaluate(
 
     Rows of scope `vertebra` hold a vertebra of the truth or of the prediction, rows of scope `scan` the whole case. The
     column `space` says what was compared: work, raw, input, first, ceiling. A case that is up to date is not scored
-    again. For folders of label maps made by other tools: `siil evaluate --pred DIR --gt DIR --codes NAME` (`siil score
-    --help`).
+    again. The options below are those of the pipeline's step. With --pred it is another command: `siil evaluate --pred
+    DIR --gt DIR --codes NAME` is `siil score --pred DIR --gt DIR --codes NAME`, which scores folders of label maps made
+    by any tools and takes the options of `siil score --help` alone.
     """
     known = {case.case: case for case in read_cases(cases)}
     if missing := [name for name in read_list(tested) if name not in known]:

@@ -33,8 +33,8 @@ def pap(
 ) -> None:
     """Make the processed probability maps of cases: where the centres of training patches fall.
 
-    Equal mass per vertebra; the topmost, the lowermost and rare vertebrae count double; a floor over the background.
-    Of a case: pap/{case}.nii.gz, float32, sums to 1. A case that is up to date is not made again.
+    Equal mass per vertebra, more for the topmost, the lowermost and rare ones (dataset.pap); a floor over the
+    background. Of a case: pap/{case}.nii.gz, float32, sums to 1. A case that is up to date is not made again.
     """
     names = [case.case for case in dealing.members(read_cases(cases), batch, batches)]
     pieces = [_piece(name, config.dataset.pap, data) for name in names]

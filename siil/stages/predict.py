@@ -18,6 +18,7 @@ import typer
 from siil.config import Config
 from siil.errors import ConfigError, InputError, SiilError, message
 from siil.run import provenance, swap
+from siil.run.files import check_place
 
 if TYPE_CHECKING:
     from siil.inference.answer import Answer
@@ -66,7 +67,7 @@ def predict(
     config: Config,
     scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="NIfTI, NRRD, MHA, folder, DICOM series, zip")],
     output: Annotated[Path, typer.Option(help="folder for the results; several scans get a folder each")],
-    weights: Annotated[Path | None, typer.Option(help="file, or name (patients, phantom); else $SIIL_WEIGHTS")] = None,
+    weights: Annotated[Path | None, typer.Option(help="file, or patients (default), phantom; or $SIIL_WEIGHTS")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="the first look alone: masks of about 3 mm, less time")] = False,
     second_look: Annotated[Path | None, typer.Option(help="its weights; else those of the package")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
@@ -93,6 +94,7 @@ def predict(
     try:
         if unknown := set(also) - set(ALSO):
             raise ConfigError(f"--also: expected {', '.join(ALSO)}, got {', '.join(sorted(unknown))}")
+        check_place(output, folder=True)
         if fast and second_look:
             raise ConfigError("expected one of --fast and --second-look, got both")
         if fast:

@@ -39,38 +39,38 @@ def relabel(
     shift: Annotated[int | None, typer.Option(help="all names by so many levels, e.g. -1; +1: T12 becomes L1")] = None,
     rival: Annotated[int | None, typer.Option(help="take the names of this rival of _scan.json, from 1")] = None,
     levels: Annotated[Path | None, typer.Option(help="for many: table of scan, level, z_mm, first, last")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="take the .before files back")] = False,
     discard: Annotated[bool, typer.Option("--discard", help="remove the .before files")] = False,
 ) -> None:
     """Settle the count of the vertebrae of a scan that `siil predict` read. Research use only, not a medical device.
 
     Label map, centroids, table, facts, preview, viewer and DICOM-SEG get the new names; run.json keeps the trail. What
-    they were stays beside them as .before until --discard. The count goes on from what is said (--first, --last, --at,
-    also together) along the ordinary order, L1 after T12; T13 and L6 are counted where they are named. --at takes the
-    vertebra whose body lies at this height, LPS millimetres as body_z_mm of _vertebrae.tsv. A folder of results takes
-    its levels.tsv, or that of --levels (docs/results.md).
+    they were stays beside them as .before until --discard; --undo takes it back. The count goes on from what is said
+    (--first, --last, --at, also together) along the ordinary order, L1 after T12; T13 and L6 are counted where they are
+    named. --at takes the vertebra whose body lies at this height, LPS millimetres as body_z_mm of _vertebrae.tsv. A
+    folder of results takes its levels.tsv, or that of --levels (docs/results.md).
     """
     from siil.inference.answer import not_done, table
     from siil.inference.results import Request, find_results
 
     request = Request(Known(first and read_name(first, "--first"), last and read_name(last, "--last"), _heights(at)))
     request = Request(request.known, shift, rival)
-    ways = [bool(request.known.words()), shift is not None, rival is not None, levels is not None]
-    if sum(ways) > 1:
-        raise ConfigError("expected one of: --first, --last and --at; --shift; --rival; --levels; got several")
+    ways = [bool(request.known.words()), shift is not None, rival is not None, levels is not None, undo]
+    if sum([*ways, undo and discard]) > 1:
+        raise ConfigError("expected one of: --first, --last and --at; --shift; --rival; --levels; --undo; got several")
     found = find_results(result)
     if not any(ways) and not discard and (result / "levels.tsv").is_file():
         levels = result / "levels.tsv"
-    asked = _of_table(levels, found, result) if levels else [(one, request) for one in found]
-    if not discard and not levels:
-        if not request.words:
-            raise ConfigError("expected --first, --last, --at, --shift, --rival, --levels or --discard, got none")
-        if len(found) > 1:
-            names = ", ".join(one.name for one in found[:8])
-            raise InputError(f"{result}: holds {len(found)} results ({names}); give one of them, or --levels")
+    if undo:
+        asked = [(one, request) for one in _kept(found, result)]
+    else:
+        asked = _of_table(levels, found, result) if levels else [(one, request) for one in found]
+    if not discard and not undo and not levels:
+        _one_of(found, request, result)
     answers: list[Answer] = []
     for one, said in asked:
         try:
-            answers.append(_relabel_one(one, said, config))
+            answers.append(_undo_one(one) if undo else _relabel_one(one, said, config))
             if discard:
                 _discard(one)
             typer.echo(answers[-1].line)
@@ -83,6 +83,27 @@ def relabel(
         typer.echo(table(answers))
     if failed := [answer.scan for answer in answers if answer.error]:
         raise InputError(f"{len(failed)} of {len(answers)} results were not relabelled: {', '.join(failed)}")
+
+
+def _one_of(found: list[Result], request: Request, where: Path) -> None:
+    """Refuse to say nothing, or one thing of several scans."""
+    if not request.words:
+        raise ConfigError("expected --first, --last, --at, --shift, --rival, --levels, --undo or --discard, got none")
+    if len(found) > 1:
+        names = ", ".join(one.name for one in found[:8])
+        raise InputError(f"{where}: holds {len(found)} results ({names}); give one of them, or --levels")
+
+
+def _kept(found: list[Result], where: Path) -> list[Result]:
+    """Of the results those whose files of before are there."""
+    from siil.inference.results import result_names
+
+    for one in found:
+        swap.finish(one.folder, one.name, last=_RUN)  # of a relabelling that was killed
+    kept = [one for one in found if swap.kept(one.folder, result_names(one.name))]
+    if not kept:
+        raise InputError(f"{where}: expected .before files to take back, got none; nothing is relabelled, or --discard")
+    return kept
 
 
 def _heights(at: list[str]) -> tuple[tuple[float, str], ...]:
@@ -137,6 +158,26 @@ def _relabel_one(result: Result, request: Request, config: Config) -> Answer:
     return answer_of(facts, scan=name, folder=folder)
 
 
+def _undo_one(result: Result) -> Answer:
+    """Take the files of before back, together; the answer that they hold."""
+    from siil.inference.answer import answer_of
+    from siil.inference.outputs import read_answer
+    from siil.inference.results import result_names
+
+    folder, name = result.folder, result.name
+    names = result_names(name)
+    with swap.making(folder, name) as made:
+        swap.take_back(made, folder, names)
+        try:
+            _, _, facts = read_answer(made, name=name)
+        except InputError:
+            raise InputError(f"{folder}: the .before files of {name} are not whole; predict the scan again") from None
+        _shorter(made, result, facts.get("corrected"))
+        swap.commit(made, folder, name, request="--undo", last=_RUN)
+    swap.forget(folder, name, names)
+    return answer_of(facts, scan=name, folder=folder)
+
+
 def _others(made: Path, result: Result, new: dict[str, str], answer: tuple[Volume, Any, Any], config: Config) -> None:
     """The files that a result may have beside its answer."""
     from siil.inference import slicer
@@ -162,20 +203,41 @@ def _others(made: Path, result: Result, new: dict[str, str], answer: tuple[Volum
         rename_segments(folder / f"{name}_seg.dcm", made / f"{name}_seg.dcm", new)
     if any((folder / f"{name}_{kind}").is_file() for kind in slicer.KINDS):
         slicer.write_slicer(seg, findings, made, name=name)
+    for path in made.iterdir():
+        if not (folder / path.name.removesuffix(swap.GONE)).exists():
+            path.unlink()  # what the result had not it does not get: --undo would leave it
 
 
 def _trail(made: Path, result: Result, step: dict[str, Any]) -> None:
     """The run record with one more correction; that of another scan in the same folder stays as it is."""
+    entry, path = _record_of(result), result.folder / _RUN
+    if not entry:
+        log.warning("%s: %s is not of this scan, so the correction stands in _scan.json alone", result.name, path)
+        return
+    step |= {"code": provenance.code_digest("relabel"), "revision": provenance.git_revision()}
+    files.write_json(made / _RUN, {**entry, "relabelled": [*entry.get("relabelled", []), step]})
+
+
+def _shorter(made: Path, result: Result, last: dict[str, Any] | None) -> None:
+    """The run record without the corrections that are taken back. last: the one that stays, of _scan.json."""
+    entry = _record_of(result)
+    steps = entry.pop("relabelled", [])
+    keys = ("by", "to", "when")
+    if last:
+        fitting = [n for n, step in enumerate(steps) if [step[key] for key in keys] == [last[key] for key in keys]]
+        entry["relabelled"] = steps[: fitting[-1] + 1] if fitting else []
+    if entry:
+        files.write_json(made / _RUN, entry)
+
+
+def _record_of(result: Result) -> dict[str, Any]:
+    """The run record where it is of this scan; else empty."""
     path = result.folder / _RUN
     try:
         entry = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except ValueError:
         entry = {}
-    if entry.get("scan") != result.name:
-        log.warning("%s: %s is not of this scan, so the correction stands in _scan.json alone", result.name, path)
-        return
-    step |= {"code": provenance.code_digest("relabel"), "revision": provenance.git_revision()}
-    files.write_json(made / _RUN, {**entry, "relabelled": [*entry.get("relabelled", []), step]})
+    return entry if entry.get("scan") == result.name else {}
 
 
 def _discard(result: Result) -> None:

@@ -1,7 +1,7 @@
 """`siil trace`: where does this come from? No step of the pipeline: it writes nothing.
 
-Of a case: every file, its digest, what is in it, and the run record behind it. Of a number of the tables: the scans
-that it is the mean of, and the files of their scores.
+Of a case: every file, its digest, what is in it, and the run record behind it. Of a file: the run that made it. Of a
+number of the tables: the scans that it is the mean of, and the files of their scores.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from siil.config import Config
 from siil.datasets.cases import Case, read_cases
 from siil.errors import InputError
 from siil.report import lineage
+from siil.report.file_records import line_of
 
 SECTIONS = ("experiment", "models", "repeats", "folds", "dataset.name", "report.averaging")
 
@@ -24,7 +25,7 @@ SECTIONS = ("experiment", "models", "repeats", "folds", "dataset.name", "report.
 def trace(
     *,
     config: Config,
-    case: Annotated[str, typer.Argument(metavar="[CASE]", help="case id, as in cases.tsv")] = "",
+    case: Annotated[str, typer.Argument(metavar="[CASE]", help="case id, as in cases.tsv, or a file")] = "",
     metric: Annotated[str, typer.Option(help="instead of a case: a column of aggregate/scans.tsv, e.g. dice")] = "",
     model: Annotated[str, typer.Option(help="with --metric: the model, where there are several")] = "",
     space: Annotated[str, typer.Option(help="with --metric: work, raw, input, first or ceiling")] = "work",
@@ -34,8 +35,9 @@ def trace(
     """Follow a result back to the files that it was made from.
 
     `siil trace CASE` lists every file of a case with SHA-256 (its first 16 digits), shape, labels, and the run.json
-    that tells code, revision and time; an input that has changed since is named. `siil trace --metric dice` lists the
-    scans behind a mean of the tables.
+    that tells code, revision and time; an input that has changed since is named. `siil trace FILE` is one line: the run
+    that made a file of the pipeline or of predict. `siil trace --metric dice` lists the scans behind a mean of the
+    tables.
     """
     if bool(case) == bool(metric):
         raise InputError("expected a case or --metric: `siil trace sub-verse004`, or `siil trace --metric dice`")
@@ -47,14 +49,24 @@ def trace(
         else:
             _trace_number(results, metric=metric, model=model, space=space, label=label)
     else:
-        _trace_case(_find(root / "data" / config.dataset.name / "cases.tsv", case), config=config, root=root)
+        found = _find(root / "data" / config.dataset.name / "cases.tsv", case)
+        if found is None:
+            typer.echo(line_of(Path(case)))
+        else:
+            _trace_case(found, config=config, root=root)
 
 
-def _find(table: Path, name: str) -> Case:
-    known = {case.case: case for case in read_cases(table)}
-    if name not in known:
-        raise InputError(f"{table}: no case {name}; it has {', '.join(sorted(known)[:8])}")
-    return known[name]
+def _find(table: Path, name: str) -> Case | None:
+    """The case of this name; None where it names a file instead. Raises InputError where it is neither."""
+    known = {case.case: case for case in read_cases(table)} if table.is_file() else {}
+    if name in known:
+        return known[name]
+    if Path(name).exists():
+        return None
+    there = (
+        f"it has {', '.join(sorted(known)[:8])}" if known else "run the workflow first, or name --experiment, --root"
+    )
+    raise InputError(f"{name}: no such file, and no case of {table}; {there}")
 
 
 def _trace_case(case: Case, *, config: Config, root: Path) -> None:

@@ -76,3 +76,9 @@ def test_a_height_with_its_vertebra():
         with pytest.raises(DatasetError, match="--at: expected"):
             read_at(text, "--at")
     assert Known("T9", "L5", ((-1.5, "L3"),)).words() == "--first T9 --last L5 --at -1.5=L3"
+
+
+def test_a_table_that_is_not_there_is_said_without_its_path_twice(tmp_path):
+    with pytest.raises(DatasetError) as caught:
+        read_levels(tmp_path / "no.tsv")
+    assert str(caught.value) == f"{tmp_path}/no.tsv: expected a table of levels, got No such file or directory"

@@ -41,3 +41,24 @@ def test_options_and_files_of_a_docstring_are_code_and_code_is_not_quoted_twice(
     assert commands._command("v", command) == (
         "### siil v\n\nWrites `_seg.nii.gz` with `--fast`; `siil v --fast` too.\n\n"
     )
+
+
+SHARED = set(re.findall(r"`(--[a-z-]+)", PAGE.partition("## For your own")[0]))
+
+
+def options(verb: str) -> set[str]:
+    """Those of its table."""
+    part = PAGE.partition(f"### siil {verb}\n")[2].partition("\n### ")[0]
+    return set(re.findall(r"^\| `(--[a-z-]+)`", part, flags=re.M)) | SHARED | {"--help"}
+
+
+@pytest.mark.parametrize("verb", sorted({*VERBS, *OWN_VERBS}))
+def test_what_a_help_says_of_options_is_in_the_table_of_the_command_that_it_names(verb):
+    part = PAGE.partition(f"### siil {verb}\n")[2].partition("\n### ")[0].partition("\n| option")[0]
+    for code in re.findall(r"`([^`]+)`", part, flags=re.S):
+        words = code.split()
+        named = words[1] if words[0] == "siil" else "" if words[0] == "snakemake" else verb
+        if named == "evaluate" and "--pred" in words:
+            named = "score"  # siil.cli hands it on
+        if named:
+            assert {word for word in words if re.fullmatch("--[a-z-]+", word)} <= options(named), code

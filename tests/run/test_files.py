@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
 
+from siil.errors import InputError
 from siil.run import files
 
 
@@ -53,3 +55,27 @@ def test_json_refuses_nan_and_leaves_nothing(tmp_path):
 def test_sha256_of_known_bytes(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
     assert files.sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_place_is_tried_without_leaving_anything(tmp_path):
+    files.check_place(tmp_path / "new/deep", folder=True)
+    files.check_place(tmp_path, folder=True)
+    files.check_place(tmp_path / "page.html", folder=False)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "page.html").touch()
+    files.check_place(tmp_path / "page.html", folder=False)
+    with pytest.raises(InputError, match="expected a folder to write into, got a file; choose"):
+        files.check_place(tmp_path / "page.html", folder=True)
+    with pytest.raises(InputError, match="expected a file to write, got a folder"):
+        files.check_place(tmp_path, folder=False)
+
+
+def test_a_place_that_refuses_is_named_with_the_reason(tmp_path, monkeypatch):
+    def refuse(*_: object, **__: object) -> str:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    with pytest.raises(
+        InputError, match=rf"^{tmp_path}/a/b: cannot be written \(Read-only file system in {tmp_path}\)"
+    ):
+        files.check_place(tmp_path / "a/b", folder=True)

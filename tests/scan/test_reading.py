@@ -63,7 +63,7 @@ def test_what_is_wrong_in_a_zip_is_said_of_the_zip(tmp_path):
     path = zipped(tmp_path / "a.zip", {"d/a.nii.gz": b"no scan" * 99})
     with pytest.raises(InputError) as caught:
         reading.read_scan(path)
-    assert str(caught.value).startswith(f"{path}/d/a.nii.gz: expected a NIfTI file")
+    assert str(caught.value).startswith(f"{path}/d/a.nii.gz: expected a volume: NIfTI")
 
 
 @pytest.mark.parametrize("name", ["./", "/", "//", "./.", "a/", "\\"])

@@ -105,6 +105,13 @@ def test_called_again_it_reads_and_trains_nothing_anew(data, scans, weights, tmp
     assert (tmp_path / "out/weights.safetensors").read_bytes() == first
 
 
+def test_a_dataset_without_folds_is_refused_before_a_scan_is_read(scans, weights, tmp_path):  # noqa: F811
+    options = {"scans": [scans], "output": tmp_path / "out", "weights": weights, "device": "cpu"}
+    with pytest.raises(DatasetError, match=r"none/folds/0/training.txt: expected a list of case ids, got nothing"):
+        adapt(config=make_config(), data=tmp_path / "none", **options)
+    assert not (tmp_path / "out").exists()
+
+
 def test_weights_of_another_grid_are_refused_in_one_line(data, scans, weights, tmp_path):  # noqa: F811
     network, about = load_network(weights)
     save_weights(tmp_path / "fine.safetensors", network, about=replace(about, spacing_mm=1.5))

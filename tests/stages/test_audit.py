@@ -167,8 +167,24 @@ def test_held_out_predictions_that_say_a_level_lower_are_told(scan, tmp_path):
     (test / "a_scan.json").write_text('{"margin": 20.0}')
     audit(config=NONE, dataset=tmp_path / "set", output=tmp_path / "out", results=tmp_path / "results", processes=1)
     assert "held out" in suspected(tmp_path / "out")["a"]
-    with pytest.raises(DatasetError, match="expected the folder of an experiment"):
+    with pytest.raises(DatasetError, match="expected an experiment's or predict's results"):
         audit(config=NONE, dataset=tmp_path / "set", output=tmp_path / "out", results=tmp_path / "nothing", processes=1)
+
+
+@pytest.mark.parametrize("place", ["", "scan"])
+def test_so_are_results_of_predict_of_one_scan_or_several(scan, tmp_path, place):
+    names = [f"T{n}" for n in range(9, 13)] + [f"L{n}" for n in range(1, 6)]
+    up = renamed(scan.mask, {n: o for o, n in pairwise(names)} | {"T9": "T8"})
+    write_volume(tmp_path / "set/img/scan.nii.gz", oriented(scan, scan.hu))
+    write_volume(tmp_path / "set/msk/scan.nii.gz", oriented(scan, up))
+    write_volume(tmp_path / "out" / place / "scan_seg.nii.gz", oriented(scan, scan.mask))
+    (tmp_path / "out" / place / "scan_scan.json").write_text('{"margin": 20.0}')
+    audit(config=NONE, dataset=tmp_path / "set", output=tmp_path / "o", results=tmp_path / "out", processes=1)
+    assert "held out" in suspected(tmp_path / "o")["scan"]
+    (tmp_path / "out" / place / "scan_scan.json").write_text('{"margin": 20.0, "uncertain": true}')
+    audit(config=NONE, dataset=tmp_path / "set", output=tmp_path / "o", results=tmp_path / "out", processes=1)
+    assert "held out" not in suspected(tmp_path / "o").get("scan", set())
+    assert ", but calls its own count uncertain" in (tmp_path / "o/audit.tsv").read_text()
 
 
 def test_a_folder_without_masks_is_refused_in_one_line(tmp_path):

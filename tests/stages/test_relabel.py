@@ -143,6 +143,75 @@ def test_the_first_originals_are_kept_until_they_are_discarded(bare):
     assert facts(bare)["vertebrae"] == ["T10", "T11", "T12", "L1"]
 
 
+def test_undo_takes_every_file_and_the_trail_back(predicted, result, capsys):
+    shutil.copytree(predicted / "dicom", result.parent / "dicom")
+    for folder in (result, result.parent / "dicom"):
+        before = content(folder)
+        run(folder, first="T11")
+        run(folder, shift=-1)
+        assert content(folder) != before
+        capsys.readouterr()
+        run(folder, undo=True)
+        assert content(folder) == before  # byte for byte: label map, table, pictures, viewer, DICOM-SEG, run.json
+        assert "T12–L3, 4 vertebrae" in capsys.readouterr().out
+
+
+def test_undo_goes_back_to_what_was_last_discarded(bare):
+    run(bare, first="T11")
+    run(bare, discard=True)
+    settled = content(bare)
+    run(bare, shift=-1)
+    run(bare, last="L4")
+    run(bare, undo=True)
+    assert content(bare) == settled
+    assert facts(bare)["corrected"]["to"] == "T11-L2"
+    with pytest.raises(InputError, match=r"expected \.before files to take back, got none"):
+        run(bare, undo=True)
+
+
+def test_a_file_that_the_result_had_not_is_not_there_afterwards(result):
+    (result / "NA_preview.png").unlink()
+    (result / "NA_centroids.mrk.json").unlink()
+    before = content(result)
+    run(result, first="T11")
+    assert not names_in(result) & {"NA_preview.png", "NA_centroids.mrk.json"}
+    run(result, undo=True)
+    assert content(result) == before
+
+
+def test_an_undo_that_was_killed_is_done_again(bare, monkeypatch):
+    before, count, real = content(bare), [], Path.replace
+    run(bare, first="T11")
+
+    def replace(self: Path, target: Path) -> Path:
+        count.append(self)
+        if len([path for path in count if ".change-" in str(path)]) == 3:
+            raise KeyboardInterrupt
+        return real(self, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "replace", replace)
+        run(bare, undo=True)
+    run(bare, undo=True)
+    assert content(bare) == before
+
+
+def test_undo_of_many_leaves_what_nobody_relabelled(many):
+    before = {name: content(many / name) for name in ("NA", "b")}
+    run(many / "b", first="T11")
+    run(many, undo=True)
+    assert {name: content(many / name) for name in ("NA", "b")} == before
+
+
+def test_an_undo_without_whole_files_changes_nothing(bare):
+    run(bare, first="T11")
+    (bare / "NA_ctd.json.before").unlink()
+    now = content(bare)
+    with pytest.raises(InputError, match=r"the \.before files of NA are not whole"):
+        run(bare, undo=True)
+    assert content(bare) == now
+
+
 @pytest.mark.parametrize("options", [{"last": "L2"}, {"shift": -1}, {"at": ["{}=T12"]}, {"first": "T11", "last": "L2"}])
 def test_every_way_of_saying_it_gives_the_same(bare, options):
     heights = {row["label"]: row["body_z_mm"] for row in facts(bare)["details"]}
@@ -197,6 +266,8 @@ def test_a_count_that_stays_is_settled_too(bare):
         ({"at": ["L3"]}, DatasetError, "--at: expected Z_MM=LEVEL"),
         ({"at": ["900=L3"]}, InputError, "no vertebra lies at z = 900 mm"),
         ({"first": "T11", "shift": 1}, ConfigError, "got several"),
+        ({"undo": True, "shift": 1}, ConfigError, "got several"),
+        ({"undo": True, "discard": True}, ConfigError, "got several"),
         ({}, ConfigError, "got none"),
     ],
 )

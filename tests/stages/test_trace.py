@@ -62,3 +62,14 @@ def test_without_results_the_table_is_named(tmp_path) -> None:
     for averaging in ("scans", "levels"):
         with pytest.raises(InputError, match=r"not there; run the workflow"):
             trace(config=config_with(averaging), root=tmp_path, metric="dice")
+
+
+def test_a_file_is_answered_by_one_line_and_neither_by_what_to_do(tmp_path, capsys) -> None:
+    (tmp_path / "run.json").write_text('{"stage": "train", "started": "2026-01-02", "code": "abc"}')
+    (tmp_path / "weights.safetensors").touch()
+    trace(config=config_with("scans"), root=tmp_path, case=str(tmp_path / "weights.safetensors"))
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 1
+    assert "lies with what `siil train` made, 2026-01-02: code abc" in said[0]
+    with pytest.raises(InputError, match=r"^nobody: no such file, and no case of .*cases.tsv; run the workflow first"):
+        trace(config=config_with("scans"), root=tmp_path, case="nobody")

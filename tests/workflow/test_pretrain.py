@@ -67,7 +67,8 @@ def test_without_the_patients_scans_one_line_says_so(checkout: Checkout) -> None
     done = checkout.call("snakemake", "--cores", "2", "all_fetch", "--config", "experiment=pretrain")
     patients.with_name("elsewhere").rename(patients)
     assert done.returncode != 0
-    assert "data/patients" in done.stdout
+    assert "dataset.sources.patients.path: data/patients is not there; put it there" in done.stdout
+    assert "rule fetch" not in done.stdout  # before the first phantom
 
 
 def test_one_command_leads_from_nothing_to_the_weights_and_goes_on_after_a_death(checkout: Checkout) -> None:

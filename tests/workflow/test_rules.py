@@ -44,6 +44,20 @@ def test_scans_without_labels_are_adapted_to_and_nothing_is_trained_beside(tmp_p
     assert "rule report:" not in text
 
 
+def test_what_is_not_there_is_refused_before_anything_runs(tmp_path):
+    command = [str(BIN / "snakemake"), "-s", str(ROOT / "workflow/Snakefile"), "--directory", str(tmp_path)]
+    words = ["--cores", "1", "--config", "experiment=adapt"]
+    done = subprocess.run([*command, *words], capture_output=True, text=True, timeout=120, check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    missing = (
+        "adapt.scans: data/unlabelled is not there; train.init_weights: siil/pretrained/patients.safetensors is not"
+    )
+    assert missing in said
+    assert "Building DAG" not in said
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -10,6 +10,7 @@ import pytest
 
 from siil import config as configuration
 from siil.errors import InputError
+from siil.report.file_records import line_of
 from siil.stages.trace import SECTIONS, trace
 from tests.workflow.conftest import copy_of
 
@@ -67,3 +68,17 @@ def test_a_number_of_the_tables_is_the_mean_of_the_scans_listed(config, smallest
 def test_a_case_that_is_not_there_is_named_with_those_that_are(config, smallest) -> None:
     with pytest.raises(InputError, match=f"no case sub-nobody; it has {CASE}"):
         trace(config=config, root=smallest.folder, case="sub-nobody")
+
+
+def test_every_file_of_a_run_gets_one_line_that_names_its_step(config, smallest) -> None:
+    step = {"raw": "fetch", "folds": "split", "img": "preprocess", "msk": "preprocess", "geometry": "preprocess"}
+    for top in ("data", "results/smallest"):
+        for path in (smallest.folder / top).rglob("*"):
+            parts = path.relative_to(smallest.folder).parts
+            if not path.is_file() or path.name.startswith("."):
+                continue
+            name = parts[1] if parts[1] == "raw" else "index" if len(parts) == 3 else parts[2]
+            line = line_of(path)
+            assert f"`siil {step.get(name, name)}`" in line, line
+            assert "CHANGED" not in line
+            assert "\n" not in line

@@ -78,6 +78,11 @@ def settings(stage, model=None, source=None):
 TORCH = "".join(f"-{variant}" for variant in os.getenv("SIIL_TORCH", "").split())
 CONFIG = resolved()
 RUNS = configuration.runs(CONFIG)  # what the wildcard `model` stands for: siil, siil@1
+if workflow.is_main_process and not LOOKS_ONLY:
+    try:
+        configuration.check_places(resolved(run) for run in RUNS)
+    except SiilError as error:
+        raise WorkflowError(str(error)) from None
 DATASET = CONFIG.dataset.name
 DATA = f"data/{DATASET}"
 RESULTS = f"results/{EXPERIMENT}"

@@ -56,7 +56,7 @@ def adapt(
     that agrees) and scans.png. Agreement is no accuracy: whether the names are right, only a person who counts can say.
     The scans are only read. `snakemake --cores all --config experiment=adapt` makes the labelled scans of --data.
     """
-    from siil.datasets.folds import LISTS, read_list, read_sources
+    from siil.datasets.folds import LISTS, read_list
     from siil.datasets.levels import read_levels
     from siil.inference.scans import find_scans
     from siil.model.weights import weights_path
@@ -67,7 +67,8 @@ def adapt(
     if strange := sorted(known.keys() - {scan.name for scan in found}):
         raise DatasetError(f"{levels}: no scan {strange[0]}; expected names of the scans given")
     lists = data / "folds" / str(fold)  # read before hours of work, not after
-    labelled = {part: read_list(lists / f"{part}.txt") for part in LISTS}, read_sources(lists / "sources.tsv")
+    labelled = {part: read_list(lists / f"{part}.txt") for part in LISTS}
+    sources = read_list(lists / "sources.tsv")
     chosen = weights_path(weights or os.environ.get("SIIL_WEIGHTS") or None)
     values = configuration.sections(config, SECTIONS)
     with provenance.record(output / "run.json", stage="adapt", config=values, inputs=[chosen]) as entry:
@@ -83,7 +84,7 @@ def adapt(
             if number < config.adapt.rounds:
                 folder = work / f"round{number + 1}"
                 chosen = _train(
-                    readings, images, chosen, labelled, config=config, data=data, folder=folder, device=device
+                    readings, images, chosen, labelled, sources, config=config, data=data, folder=folder, device=device
                 )
         with files.atomic(output / "weights.safetensors") as temporary:
             shutil.copyfile(chosen, temporary)
@@ -204,28 +205,28 @@ def _train(
     readings: Sequence[Reading],
     images: Mapping[str, Path],
     start: Path,
-    labelled: tuple[dict[str, tuple[str, ...]], dict[str, str]],
+    labelled: Mapping[str, Sequence[str]],
+    sources: Sequence[str],
     *,
     config: Config,
     data: Path,
     folder: Path,
     device: str,
 ) -> Path:
-    """One round's training; returns its weights. labelled: cases by list, and the source of each that trains."""
+    """One round's training; returns its weights. labelled: cases by list. sources: lines of their sources.tsv."""
     from siil.stages.train import train
 
-    known, sources = labelled[0], dict(labelled[1])
     for part in ("img", "msk", "pap"):
-        for case in (*known["training"], *known["validation"]):
+        for case in (*labelled["training"], *labelled["validation"]):
             _link(data / part / f"{case}.nii.gz", folder / part / f"{case}.nii.gz")
     for reading in readings:
         _write_case(reading, images[reading.scan], folder, config)
-        sources[f"{SOURCE}-{reading.scan}"] = SOURCE
+    scans = [f"{SOURCE}-{reading.scan}" for reading in readings]
     here = folder / "lists"
-    files.write_text(here / "training.txt", "".join(f"{case}\n" for case in sources))
-    files.write_text(here / "validation.txt", "".join(f"{case}\n" for case in known["validation"]))
-    rows = "".join(f"{case}\t{source}\n" for case, source in sources.items() if source == SOURCE)
-    files.write_text(here / "sources.tsv", (lists / "sources.tsv").read_text(encoding="utf-8") + rows)
+    files.write_text(here / "training.txt", "".join(f"{case}\n" for case in (*labelled["training"], *scans)))
+    files.write_text(here / "validation.txt", "".join(f"{case}\n" for case in labelled["validation"]))
+    rows = (*sources, *(f"{case}\t{SOURCE}" for case in scans))
+    files.write_text(here / "sources.tsv", "".join(f"{row}\n" for row in rows))
     settings = config.train.model_copy(update={"init_weights": str(start)})
     values = configuration.sections(config.model_copy(update={"train": settings}), BY_NAME["train"].sections)
     train(config=configuration.partial(values), data=folder, lists=here, output=folder / "train", device=device)

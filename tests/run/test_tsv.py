@@ -63,7 +63,7 @@ def test_every_text_column_of_the_tables_that_are_written_is_a_name():
     from siil.datasets.cases import Case
     from siil.metrics import rows
 
-    numbers = {"defects", "labels", "orientation", "spacing_mm", "size_vox", "image_sha256", "mask_sha256"}
+    numbers = {"defects", "labels", "landmarks", "orientation", "spacing_mm", "size_vox", "image_sha256", "mask_sha256"}
     assert set(rows._TEXT) <= NAMES
     assert set(Case.__dataclass_fields__) - numbers <= NAMES
     assert pd.DataFrame({name: ["NA"] for name in rows._TEXT}).equals(

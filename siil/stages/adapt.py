@@ -66,7 +66,7 @@ def adapt(
     known = read_levels(levels) if levels else {}
     if strange := sorted(known.keys() - {scan.name for scan in found}):
         raise DatasetError(f"{levels}: no scan {strange[0]}; expected names of the scans given")
-    lists = data / "folds" / str(fold)  # read before hours of work, not after
+    lists = data / "folds" / str(fold)
     labelled = {part: read_list(lists / f"{part}.txt") for part in LISTS}
     sources = read_list(lists / "sources.tsv")
     chosen = weights_path(weights or os.environ.get("SIIL_WEIGHTS") or None)
@@ -95,20 +95,13 @@ def adapt(
 
 def _prepare_all(scans: Sequence[Scan], work: Path, config: Config) -> dict[str, Path]:
     """The scans on the working grid, as files below `work`."""
-    pieces = []
+    pieces, values = [], configuration.sections(config, ("dataset.preprocess",))
     for scan in scans:
         there = (scan.path,) if scan.path.is_file() else tuple(p for p in sorted(scan.path.rglob("*")) if p.is_file())
         image, geometry = work / "img" / f"{scan.name}.nii.gz", work / "geometry" / f"{scan.name}.json"
-        pieces.append(
-            Piece(
-                scan.name,
-                record=work / "img" / f"{scan.name}.run.json",
-                inputs=there,
-                outputs=(image, geometry),
-                config=configuration.sections(config, ("dataset.preprocess",)),
-                make=partial(_prepare, scan, image, geometry, config),
-            )
-        )
+        record = work / "img" / f"{scan.name}.run.json"
+        make = partial(_prepare, scan, image, geometry, config)
+        pieces.append(Piece(scan.name, record, there, (image, geometry), values, make))
     run_batch("adapt", pieces, manifest=work / "img.sha256")
     return {piece.name: piece.outputs[0] for piece in pieces}
 
@@ -221,12 +214,14 @@ def _train(
             _link(data / part / f"{case}.nii.gz", folder / part / f"{case}.nii.gz")
     for reading in readings:
         _write_case(reading, images[reading.scan], folder, config)
-    scans = [f"{SOURCE}-{reading.scan}" for reading in readings]
-    here = folder / "lists"
-    files.write_text(here / "training.txt", "".join(f"{case}\n" for case in (*labelled["training"], *scans)))
-    files.write_text(here / "validation.txt", "".join(f"{case}\n" for case in labelled["validation"]))
-    rows = (*sources, *(f"{case}\t{SOURCE}" for case in scans))
-    files.write_text(here / "sources.tsv", "".join(f"{row}\n" for row in rows))
+    here, scans = folder / "lists", [f"{SOURCE}-{reading.scan}" for reading in readings]
+    lists = {
+        "training.txt": (*labelled["training"], *scans),
+        "validation.txt": labelled["validation"],
+        "sources.tsv": (*sources, *(f"{scan}\t{SOURCE}" for scan in scans)),
+    }
+    for name, lines in lists.items():
+        files.write_text(here / name, "".join(f"{line}\n" for line in lines))
     settings = config.train.model_copy(update={"init_weights": str(start)})
     values = configuration.sections(config.model_copy(update={"train": settings}), BY_NAME["train"].sections)
     train(config=configuration.partial(values), data=folder, lists=here, output=folder / "train", device=device)

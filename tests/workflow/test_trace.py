@@ -66,7 +66,7 @@ def test_a_number_of_the_tables_is_the_mean_of_the_scans_listed(config, smallest
 
 
 def test_a_case_that_is_not_there_is_named_with_those_that_are(config, smallest) -> None:
-    with pytest.raises(InputError, match=f"no case sub-nobody; it has {CASE}"):
+    with pytest.raises(InputError, match=f"sub-nobody: no such file, and no case of .*; it has {CASE}"):
         trace(config=config, root=smallest.folder, case="sub-nobody")
 
 

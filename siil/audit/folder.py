@@ -121,15 +121,13 @@ def read(scan: Labelled) -> tuple[list[str], Volume, Volume | None]:
 
 def _held_out(scan: Labelled, mask: Volume, results: Path | None) -> tuple[tuple[int, float, int] | None, bool]:
     """The first prediction of the scan below `results`: (levels, margin, vertebrae compared), is it sure of itself?"""
+    if results is None:
+        return None, True
     names = [scan.case] if scan.image is None else [scan.case, stem(scan.image.name)]
-    places = ("test/*/*", "*", ".")
-    maps = [
-        path
-        for place in places
-        for name in names
-        if results
-        for path in sorted(results.glob(f"{place}/{escape(name)}_seg.nii.gz"))
-    ]
+    maps: list[Path] = []
+    for place in ("test/*/*", "*", "."):
+        for name in names:
+            maps += sorted(results.glob(f"{place}/{escape(name)}_seg.nii.gz"))
     if not maps:
         return None, True
     facts = maps[0].with_name(maps[0].name.replace("_seg.nii.gz", "_scan.json"))

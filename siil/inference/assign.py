@@ -1,4 +1,4 @@
-"""From the decoded sequence to voxels: every spine voxel takes the best vertebra (method.md, section 12).
+"""From the decoded sequence to voxels: every spine voxel takes the best vertebra (docs/decoding.md).
 
 A voxel's score for a level is log p(v) - distance to the level's interval / distance_mm. A class that lies where the
 level of its name lies speaks for that level alone. A class that lies elsewhere (a shift by one over half of a scan)

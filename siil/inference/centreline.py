@@ -1,6 +1,6 @@
 """The centreline of the spine: a smooth curve through O_R, and arclength coordinates of voxels along it.
 
-First step of the whole-scan decoding (method.md, section 12). A dynamic programme over horizontal slabs finds the track
+First step of the whole-scan decoding (docs/decoding.md). A dynamic programme over horizontal slabs finds the track
 that collects most spine mass while moving little sideways; the mass of a slab saturates, so that a pelvis or a skull
 full of false positives weighs no more than a vertebra, and ribs and other short tracks lose. The track follows the
 spine up to about 60 degrees from the vertical. Local linear regression smooths it and carries it to the scan's ends.

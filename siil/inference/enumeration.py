@@ -1,6 +1,6 @@
 """What the whole-scan decoding answers: the vertebrae of a scan, other ways to name them, and how sure that is.
 
-Plain values, made by inference/sequence.py; when an enumeration is in doubt, `doubt` says (method.md, section 12).
+Plain values, made by inference/sequence.py; when an enumeration is in doubt, `doubt` says (docs/decoding.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The network's own answer, voxel by voxel: O_R says whether it is spine, O_S which vertebra (method.md, section 12).
+"""The network's own answer, voxel by voxel: O_R says whether it is spine, O_S which vertebra.
 
 Used as "network alone" in the evaluation and by training's validation; inference/sequence.py makes it consistent along
 the spine. Background does not compete: where O_R says spine, the best vertebra is taken, because in the light decoder

@@ -1,4 +1,4 @@
-"""The decoding problem of a scan, as numbers: emissions, durations, priors (method.md, section 12).
+"""The decoding problem of a scan, as numbers: emissions, durations, priors (docs/decoding.md).
 
 Priors are log rates in people. What is rare in the chest can only be counted between two borders (inference/view.py);
 where they are not in view it costs more.

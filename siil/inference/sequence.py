@@ -1,4 +1,4 @@
-"""Which vertebrae a scan shows: whole-scan decoding along the spine (method.md, section 12).
+"""Which vertebrae a scan shows: whole-scan decoding along the spine (docs/decoding.md).
 
 posterior -> centreline -> evidence per cross-section -> explicit-duration Viterbi over strictly ordered labels, with
 anatomical durations for a range of patient scales, priors for T13, L6 and a missing T12, cut vertebrae at the scan's

@@ -1,4 +1,4 @@
-"""The sliding window: a network that sees patches, applied to a whole scan (method.md, section 12).
+"""The sliding window: a network that sees patches, applied to a whole scan.
 
 From a normalised volume on the working grid (Z, Y, X) to a Posterior. Windows overlap and their *probabilities* are
 averaged with weights that fall towards a window's border. Memory does not grow with the scan's length but for the

@@ -1,6 +1,6 @@
 """Explicit-duration (semi-Markov) Viterbi over strictly ordered labels, for a batch of patient scales.
 
-The decoding's engine (method.md, section 12), pure numpy and without anatomy: `Chain` says which labels follow which at
+The decoding's engine (docs/decoding.md), pure numpy and without anatomy: `Chain` says which labels follow which at
 what log prior, `durations` how long each may last. A path is: nothing, labels in the order of the chain without gaps,
 nothing. The first and last label may be cut by the borders of the sequence.
 

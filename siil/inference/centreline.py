@@ -107,7 +107,7 @@ def _track(points: np.ndarray, mass: np.ndarray, slabs: int) -> np.ndarray:
     grid = ndimage.gaussian_filter(grid, _BLUR_CELLS, mode="constant")
     peak = grid.max(axis=(1, 2))
     full = np.median(peak[peak > 0.05 * peak.max()])
-    # the square root lets weak slabs speak, the cap keeps a pelvis from shouting
+    # the square root gives slabs of little mass a say, the cap keeps a pelvis from outweighing them
     score = np.sqrt(np.minimum(grid / full, 1.0))
     best = score[0]
     came = np.zeros((slabs, 2, *shape[1:]), np.int8)

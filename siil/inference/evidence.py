@@ -33,7 +33,7 @@ _DOUBT = 0.05
 class Evidence:
     """Cross-sections of a spine.
 
-    share: [S, K] distribution over the classes per bin, background last-resort included; rows sum to 1.
+    share: [S, K] distribution over the classes per bin, background included; rows sum to 1.
     log_share: [S, K] nats per mm of centreline, floored.
     body_mm2: [S] area of spine before the canal, by which discs are seen.
     bin_of: [N] bin of each voxel of the posterior; inside: [N] bool, near enough to the centreline to count.

@@ -3,8 +3,8 @@
 Along the centreline such a vertebra has no part of its own (the body of its neighbour fills the cross-sections), so the
 decoded sequence holds it by chance. Its voxels decide: where the sequence ends at the scan's border, and the network
 itself is sure of the neighbour's name there and that these voxels are of a further vertebra, the next label gets a
-level without length; its voxels then compete as all others do. It is never
-a T13: at a border of the scan there is nothing to count one by.
+level without length; its voxels then compete as all others do. It is never a T13: at a border of the scan there is
+nothing to count one by.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def count(bones: Bones, pieces: Sequence[tuple[float, float]], whole: Sequence[b
 
 
 def _free(beyond: Sequence[bool | None]) -> bool:
-    """The next vertebra has surely no rib."""
+    """The next vertebra has no rib that is seen."""
     return bool(beyond) and beyond[0] is False
 
 

@@ -1,6 +1,6 @@
 """What the sliding window leaves behind: probabilities of a whole scan, dense for the spine, sparse for the classes.
 
-Between the network (inference/sliding_window.py) and everything that decides labels (fuse, sequence, postprocess).
+Between the network (inference/sliding_window.py) and everything that decides labels (fuse, sequence, assign).
 Arrays (Z, Y, X) on the working grid; classes are internal indices 0 to K-1 (siil.anatomy). Torch-free.
 """
 

@@ -99,7 +99,8 @@ def look_again(
         about: spacing, margin and HU window that the network was trained with.
         device: where the crops are computed.
         precision: Fabric's name, as the device can (inference/device.py).
-        in_pieces: VerSe codes of vertebrae that the scan's border cuts: all their pieces count that the first look saw.
+        in_pieces: VerSe codes of vertebrae that the scan's border cuts: their pieces count that the first look saw
+            and that reach the border (inference/pieces.py).
         told: how many crops are done.
 
     Raises:

@@ -1,8 +1,8 @@
 """What is reported per vertebra: measured on the label map on the scan's own grid, the one that users get.
 
 After inference/sequence.py and the way back to the input's grid. Millimetres are LPS world coordinates of the input;
-HU come from the working image. A vertebra is cut when its mask reaches the scan's border, or when the sequence says
-that the border of the scan ends it early.
+HU are those of the scan's own voxels after a second look, else of the working image. A vertebra is cut when its mask
+reaches the scan's border, or when the sequence says that the border of the scan ends it early.
 """
 
 from __future__ import annotations

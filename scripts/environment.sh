@@ -16,6 +16,6 @@ lock=requirements.lock
 rm -rf "$folder"
 "$python" -m venv "$folder"
 echo "Installing $(grep -c == $lock) packages into $folder (some minutes, once)"
-"$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" -r $lock
+"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile "$@" -r $lock
 [ $lock != requirements.lock ] ||
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps "$@" --editable .

@@ -33,6 +33,8 @@ _SACRUM_MM2, _SACRUM_MM3, _HALF_WIDTH_MM, _BEHIND_MM = 300.0, 4000.0, 30.0, 15.0
 _LAST_MM = (22.0, 6.0)
 """Between these heights above the sacrum there is the last lumbar vertebra."""
 _BELOW_MM = 4.0
+_BEYOND_MM = 20.0
+"""Where more of vertebrae than this lies beyond, there is no sacrum yet."""
 _MEETS_MM = 15.0
 """The sacrum begins this near to the end of a vertebra: that is the last one."""
 _USUAL: Final = [v.name for v in VERTEBRAE if v.name != "T13"]
@@ -52,11 +54,14 @@ class Bones:
     sacrum: int | None
 
 
-def find_bones(posterior: Posterior, centreline: Centreline, spacing_mm: float, bins: int) -> Bones | None:
-    """Sacrum and ribs along the centreline; None of a network without that head."""
+def find_bones(
+    posterior: Posterior, centreline: Centreline, spacing_mm: float, vertebrae: np.ndarray
+) -> Bones | None:
+    """Sacrum and ribs along the centreline; None of a network without that head. vertebrae: [S] how sure each bin is of
+    one."""
     if posterior.landmarks is None:
         return None
-    found, shape = posterior.landmarks, posterior.spine.shape
+    found, shape, bins = posterior.landmarks, posterior.spine.shape, len(vertebrae)
     sites = np.stack(np.unravel_index(found.index, shape), axis=1)
     arclength, offset = centreline.project((sites + 0.5) * spacing_mm)
     bin_of = np.minimum((arclength / STEP_MM).astype(int), bins - 1)
@@ -70,10 +75,14 @@ def find_bones(posterior: Posterior, centreline: Centreline, spacing_mm: float, 
     shown = np.stack([line > _ASIDE_MM[1], line < shape[2] * spacing_mm - _ASIDE_MM[1]])
     ribs = np.bincount(bin_of[near], minlength=bins) * area
     sides = shown.sum(axis=0)
-    return Bones(ribs / np.maximum(sides, 1), sides, _beginning(np.bincount(bin_of[middle], minlength=bins) * area))
+    sacrum = _beginning(np.bincount(bin_of[middle], minlength=bins) * area, vertebrae)
+    return Bones(ribs / np.maximum(sides, 1), sides, sacrum)
 
 
-def _beginning(sacrum_mm2: np.ndarray) -> int | None:
+def _beginning(sacrum_mm2: np.ndarray, vertebrae: np.ndarray) -> int | None:
+    """The first bin of the sacrum. Vertebrae do not go on beyond it: a network may take a jaw for one."""
+    beyond_mm = vertebrae[::-1].cumsum()[::-1] * STEP_MM
+    sacrum_mm2 = np.where(beyond_mm < _BEYOND_MM, sacrum_mm2, 0)
     if sacrum_mm2.sum() * STEP_MM < _SACRUM_MM3 or sacrum_mm2.max() < _SACRUM_MM2:
         return None
     return int((sacrum_mm2 >= _SACRUM_MM2).argmax())

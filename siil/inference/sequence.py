@@ -45,7 +45,7 @@ def decode_sequence(
         return EMPTY, None, None
     evidence = gather_evidence(posterior, centreline, spacing_mm)
     view = find_view(evidence.share)
-    bones = find_bones(posterior, centreline, spacing_mm, len(evidence.share))
+    bones = find_bones(posterior, centreline, spacing_mm, 1 - evidence.share[:, 0])
     lattice = build_lattice(evidence, decode, view, bones)
     if lattice.best() <= lattice.without():
         return EMPTY, centreline, evidence

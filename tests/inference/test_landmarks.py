@@ -164,10 +164,25 @@ def test_the_score_says_what_sacrum_and_ribs_speak_against(loins) -> None:
     assert best.score == pytest.approx(best.parts.total())
 
 
+@pytest.mark.parametrize("rows", [slice(-12, None), slice(30, 42)])
+def test_what_is_taken_for_a_sacrum_above_vertebrae_is_none(loins, rows: slice) -> None:
+    """In a neck a jaw was; every name below it was then forbidden, and the answer was that there is no spine."""
+    spine, said = loins
+    wrong = with_bones(spine, said, ribs=("T10", "T11", "T12"))
+    codes = np.zeros(spine.truth.shape, bool)
+    codes[rows, 2:12, spine.truth.shape[2] // 2 - 6 : spine.truth.shape[2] // 2 + 6] = True
+    index = np.flatnonzero(codes)
+    jaw = np.stack([np.ones(len(index)), np.zeros(len(index))], axis=1).astype(np.float16)
+    both = Landmarks(np.r_[wrong.landmarks.index, index], np.r_[wrong.landmarks.chance, jaw])
+    found = decode(replace(wrong, landmarks=both))
+    assert found.candidates[0].names == spine.names
+    assert dict(found.counts) == {LAST_RIB: "T10-L5"}
+
+
 def test_without_the_head_nothing_changes_and_with_an_empty_one_nothing_is_counted(loins) -> None:
     _, said = loins
     assert said.landmarks is None
-    assert find_bones(said, decode_sequence(said, spacing_mm=4.0, decode=DECODE)[1], 4.0, 9) is None
+    assert find_bones(said, decode_sequence(said, spacing_mm=4.0, decode=DECODE)[1], 4.0, np.zeros(9)) is None
     bare = decode(said)
     assert bare.counts == ()
     assert bare.candidates[0].parts.landmarks == 0

@@ -17,8 +17,10 @@ from siil.phantom.shapes import Limb, dot, smooth_union
 from siil.phantom.texture import Texture
 from siil.scan.labels import label_counts
 
-JOINT_GAP_MM = 1.4
-"""cartilage between two facets"""
+EDGE_MM = 0.4
+"""so far inside the border of a mask the bone begins, as in the masks of experts (docs/phantoms.md)"""
+JOINT_GAP_MM = 0.6
+"""between the masks of two facets; cartilage is thicker by twice EDGE_MM"""
 SEAM_MM = 3.0
 """rounding where the pieces of one vertebra meet"""
 COARSE_MM = 9.0
@@ -137,7 +139,7 @@ def lay_vertebrae(canvas: Canvas, anatomy: Anatomy, found: list[Solid], rng: np.
         for solid in found:
             _lay_fat(canvas, solid, tissue.fat_hu, uneven.fat, coarse)
     for solid in found:
-        whole = smooth_union(solid.body, solid.arch, SEAM_MM)
+        whole = smooth_union(solid.body, solid.arch, SEAM_MM) + np.float32(EDGE_MM)
         in_body = solid.body < solid.arch
         shell = np.where(in_body, np.float32(0.55), np.float32(1.25))
         texture = fine.box(solid.box)

@@ -19,8 +19,8 @@ from siil.scan.labels import label_counts
 
 EDGE_MM = 0.4
 """so far inside the border of a mask the bone begins, as in the masks of experts (docs/phantoms.md)"""
-JOINT_GAP_MM = 0.6
-"""between the masks of two facets; cartilage is thicker by twice EDGE_MM"""
+JOINT_GAP_MM = 1.4
+"""between the masks of two facets; the joint space between their bone is wider by twice EDGE_MM"""
 SEAM_MM = 3.0
 """rounding where the pieces of one vertebra meet"""
 COARSE_MM = 9.0

@@ -6,6 +6,6 @@ ARG PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 RUN apt-get update && apt-get install -y --no-install-recommends make git procps && rm -rf /var/lib/apt/lists/*
 WORKDIR /siil
 COPY . .
-RUN make environment PIP_FLAGS="$PIP_FLAGS"
+RUN make environment PIP_FLAGS="$PIP_FLAGS" && .venv/bin/python -m compileall -q -j 0 .venv/lib
 ENV PATH=/siil/.venv/bin:$PATH
 CMD ["make", "demo"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+from scipy import ndimage
 
 from siil.phantom import bones, draw_anatomy
-from siil.phantom.bones import JOINT_GAP_MM, Solid
+from siil.phantom.bones import EDGE_MM, JOINT_GAP_MM, Solid
 from siil.phantom.canvas import Canvas
 
 
@@ -37,6 +38,23 @@ def test_no_voxel_of_a_fine_grid_is_shared_and_neighbours_keep_apart(make_recipe
             first, second = mask.swapaxes(0, axis)[:-1], mask.swapaxes(0, axis)[1:]
             touching = ((first == a) & (second == b)) | ((first == b) & (second == a))
             assert touching.sum() < 30
+
+
+def test_bone_begins_inside_its_mask_as_in_masks_of_experts(make_recipe):
+    patient = _patient(make_recipe)
+    middle = patient.level("L3").place.centre_mm
+    canvas = Canvas(shape=(72, 72, 72), spacing_mm=(0.25, 0.25, 0.25), origin_mm=middle - (9, 25, 9))  # its front wall
+    canvas.hu[:] = 0
+    solids = bones.solids(canvas, patient)
+    mask, _ = bones.label(canvas, solids)
+    bones.lay_vertebrae(canvas, patient, solids, np.random.default_rng(0))
+    depth = ndimage.distance_transform_edt(mask > 0, 0.25)
+    rim, shell = (mask > 0) & (depth < EDGE_MM - 0.125), (depth > EDGE_MM + 0.125) & (depth < EDGE_MM + 0.4)
+    assert EDGE_MM > 0.3
+    assert rim.sum() > 1000
+    assert shell.sum() > 1000
+    assert canvas.hu[rim].mean() < 0.1 * canvas.hu[shell].mean()
+    assert abs(canvas.hu[mask == 0]).max() == 0
 
 
 def test_a_sliver_at_the_border_gets_no_label(make_recipe):

@@ -54,9 +54,7 @@ class Bones:
     sacrum: int | None
 
 
-def find_bones(
-    posterior: Posterior, centreline: Centreline, spacing_mm: float, vertebrae: np.ndarray
-) -> Bones | None:
+def find_bones(posterior: Posterior, centreline: Centreline, spacing_mm: float, vertebrae: np.ndarray) -> Bones | None:
     """Sacrum and ribs along the centreline; None of a network without that head. vertebrae: [S] how sure each bin is of
     one."""
     if posterior.landmarks is None:

@@ -28,4 +28,4 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="glibc alone keeps or returns memory by these")
 def test_in_a_training_on_cpus_what_a_step_frees_serves_the_next_one() -> None:
     done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < STEPS * BLOCKS * PAGES / 10  # of each block anew
+    assert int(done.stdout) < STEPS * BLOCKS * PAGES / 4  # of each block anew; one of six may be

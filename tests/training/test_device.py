@@ -17,7 +17,8 @@ from siil.training.device import make_fabric
 make_fabric("cpu", precision="32-true")
 def step():
     [torch.ones({PAGES * 1024}) for _ in range({BLOCKS})]
-step()
+for _ in range({STEPS}):  # the heap grows by a block where what lies between leaves no room for one
+    step()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range({STEPS}):
     step()
@@ -28,4 +29,4 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="glibc alone keeps or returns memory by these")
 def test_in_a_training_on_cpus_what_a_step_frees_serves_the_next_one() -> None:
     done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < STEPS * BLOCKS * PAGES / 4  # of each block anew; one of six may be
+    assert int(done.stdout) < STEPS * BLOCKS * PAGES / 10  # of each block anew

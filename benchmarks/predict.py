@@ -41,23 +41,23 @@ SIDE, PIXEL_MM, SLICE_MM = 512, 0.8, 1.0
 PARTS = ("read", "preprocess", "network", "labels", "second look", "write")
 
 
-def make_scan(folder: Path, slices: int) -> Path:
+def make_scan(folder: Path, slices: int, seed: int = 17, slice_mm: float = SLICE_MM) -> Path:
     """A phantom from the pelvis up, made once; its mask lies beside it."""
-    path = folder / f"chest{slices}.nii.gz"
+    path = folder / f"chest{slices}{'' if seed == 17 else f'-{seed}'}.nii.gz"
     if path.is_file():
         return path
     source = configuration.resolve("demo").dataset.sources["phantom_demo"]
     assert isinstance(source, PhantomSource)
     wide = {"lateral_fov_mm": (SIDE * PIXEL_MM, SIDE * PIXEL_MM), "fields_of_view": {"abdomen": 1.0}}
     recipe = source.recipe.model_copy(update=wide)
-    anatomy = draw_anatomy(np.random.default_rng((17, 0)), recipe, seed=17)
-    view = draw_view(np.random.default_rng((17, 1)), recipe, anatomy)
+    anatomy = draw_anatomy(np.random.default_rng((seed, 0)), recipe, seed=seed)
+    view = draw_view(np.random.default_rng((seed, 1)), recipe, anatomy)
     middle = np.array(view.origin_mm[:2]) + np.array(view.spacing_mm[1:]) * (np.array(view.shape[1:]) - 1) / 2
     corner = middle - PIXEL_MM * (SIDE - 1) / 2
     origin = (float(corner[0]), float(corner[1]), view.origin_mm[2])
-    view = replace(view, shape=(slices, SIDE, SIDE), spacing_mm=(SLICE_MM, PIXEL_MM, PIXEL_MM))
+    view = replace(view, shape=(slices, SIDE, SIDE), spacing_mm=(slice_mm, PIXEL_MM, PIXEL_MM))
     scan = render(anatomy, replace(view, origin_mm=origin, orientation="LPS"))
-    write_volume(folder / f"truth{slices}.nii.gz", oriented(scan, scan.mask))
+    write_volume(folder / path.name.replace("chest", "truth"), oriented(scan, scan.mask))
     write_volume(path, oriented(scan, scan.hu))
     return path
 

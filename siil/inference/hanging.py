@@ -2,9 +2,9 @@
 
 Along the centreline such a vertebra has no part of its own (the body of its neighbour fills the cross-sections), so the
 decoded sequence holds it by chance. Its voxels decide: where the sequence ends at the scan's border, and the network
-itself is sure of the neighbour's name there and that these voxels are of a further vertebra, the next label gets a
-level without length; its voxels then compete as all others do. It is never a T13: at a border of the scan there is
-nothing to count one by.
+itself is sure of the neighbour's name there and that these voxels are of a further vertebra (the next, or that beyond:
+a process alone hardly tells which), the next label gets a level without length; its voxels then compete as all others
+do. It is never a T13: at a border of the scan there is nothing to count one by.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def _settled(
     best = np.where(close & spine, posterior.classes.argmax(axis=1), 0)
 
     def with_one_of(options: tuple[int, ...], levels: tuple[Level, ...], least_sure: float) -> tuple[Level, ...]:
-        outermost, mine = levels[0], np.isin(best, options)
+        beyond = [further for index in options for further in following(index)]
+        outermost, mine = levels[0], np.isin(best, [*options, *beyond])
         if outermost.network != outermost.index or mine.sum() < max(least_voxels, 1):
             return levels
         chance = posterior.classes[mine].astype(np.float32).mean(axis=0)

@@ -69,6 +69,15 @@ def test_processes_that_come_into_view_apart_from_each_other_are_one_vertebra():
         assert (labels[:, :, half] == t11).sum() > 0.5 * (truth[:, :, half] == t11).sum() > 0
 
 
+@pytest.mark.parametrize(("top", "next_one", "said"), [(True, "T11", "T10"), (False, "L3", "L4")])
+def test_processes_that_the_network_calls_a_level_too_far_are_of_the_next(top, next_one, said):
+    spine = scene(next_one, top=top)
+    too_far = np.where(spine.truth == BY_NAME[next_one].index, BY_NAME[said].index, spine.truth)
+    names, labels = found(spine, says=too_far, sharp=0.5)
+    assert names == sorted(["T12", "L1", "L2", next_one], key=lambda name: BY_NAME[name].index)
+    assert spines.identified(spine, labels) == 1
+
+
 def test_processes_of_a_label_that_does_not_follow_are_not_believed():
     assert found(scene("T9"))[0] == ["T12", "L1", "L2"]
 
@@ -105,7 +114,7 @@ def test_above_a_sliver_the_processes_of_the_next_keep_their_name():
     ("levels", "ends", "ordinary"),
     [
         (["L3", "L4", "L5", "L6"], {"cut_bottom": 0.93}, ["L3", "L4", "L5"]),
-        (["T11", "L1", "L2", "L3"], {"cut_top": 0.9}, ["L1", "L2", "L3"]),
+        (["T11", "L1", "L2", "L3"], {"cut_top": 0.9}, ["T12", "L1", "L2", "L3"]),
     ],
 )
 def test_a_sliver_makes_no_rare_anatomy_that_the_scan_cannot_show(levels, ends, ordinary):

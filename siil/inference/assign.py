@@ -67,9 +67,9 @@ def _meaning(levels: tuple[Level, ...], evidence: Evidence) -> np.ndarray:
     for n, level in enumerate(levels):
         near = (at >= level.start_mm - _HANGS_MM) & (at < level.stop_mm + _HANGS_MM)
         at_home = max(0.0, 2 * float(evidence.share[near, level.index].sum() / total[level.index]) - 1)
-        if level.stop_mm <= level.start_mm:  # processes alone (inference/hanging.py): its name, and those beyond, speak
+        if level.stop_mm <= level.start_mm:  # processes alone (inference/hanging.py): its name and two beyond speak
             at_home = 1.0
-            beyond = slice(1, level.index) if n == 0 else slice(level.index + 1, CLASSES)
+            beyond = slice(max(level.index - 2, 1), level.index) if n == 0 else slice(level.index + 1, level.index + 3)
             meaning[beyond], meaning[beyond, n] = 0, 1
         meaning[level.index] *= 1 - at_home
         meaning[level.index, n] += at_home

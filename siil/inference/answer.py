@@ -125,11 +125,16 @@ def remedies(facts: Mapping[str, Any], path: Path) -> list[tuple[str, str]]:
         return []
     command = f"siil relabel {shlex.quote(str(path))}"
     rivals = [
-        (f"if it is {_dashed(span(rival['names']))} ({rival['behind']:.1f} nats behind)", f"{command} --rival {n}")
+        (f"if it is {_dashed(span(rival['names']))} ({_far(rival['behind'])})", f"{command} --rival {n}")
         for n, rival in enumerate(facts["rivals"], start=1)
         if rival["names"]
     ]
     return [*rivals, ("any other count (or --last, --shift, --at Z_MM=LEVEL)", f"{command} --first LEVEL")]
+
+
+def _far(behind: float) -> str:
+    """How far a rival is behind the answer, in nats; below 0 it is ahead, but of what the scan cannot show."""
+    return f"{behind:.1f} nats behind" if behind >= 0 else f"{-behind:.1f} nats ahead"
 
 
 def _dashed(text: str) -> str:

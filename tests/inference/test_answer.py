@@ -91,6 +91,12 @@ def test_each_rival_that_names_alone_can_give_has_a_line_to_copy():
     ]
 
 
+def test_a_rival_that_fits_better_is_said_to_be_ahead():
+    ahead = {**FACTS["rivals"][0], "behind": -12.46}
+    lines = remedies({**FACTS, "rivals": [ahead]}, Path("c_scan.json"))
+    assert lines[0] == ("if it is L1–L2 (12.5 nats ahead)", "siil relabel c_scan.json --rival 1")
+
+
 def test_a_settled_count_and_a_scan_without_a_vertebra_have_no_line_to_copy():
     by = {"from": "T11-T12", "to": "T12-L1", "by": "--first T12", "when": "2026-11-28T10:00:00Z"}
     assert remedies({**FACTS, "corrected": by}, FOLDER) == [

@@ -2,11 +2,12 @@
 """Does the core earn its place on patients? The network with it, without parts of it and without it, at equal time.
 
     python -m benchmarks.core --data data/pretrain --lists data/pretrain/folds/0 --without lidc0001 ts-example-ct \\
-        --real "$SIIL_REAL_DATA" --output OUT
+        --real FOLDER --output OUT
     python -m benchmarks.core --output OUT                                  table and figure of what is there already
 
 Each model is trained from nothing on the fold's scans but those of `--without`, with each seed, and judged on the
-labelled scans of `--real` by their first look (benchmarks/labels.py), on the scan's own grid. A killed run goes on.
+labelled scans in `--real` by their first look (benchmarks/labels.py), on the scan's own grid. A killed run goes on.
+Scans without labels teach too where the lists have a source `scans` (what `siil adapt` made of them).
 Steps are those of equal CPU time (`python -m benchmarks.models`). The head for sacrum and ribs is off, and so is the
 running mean of the weights, for which these steps are too few.
 """
@@ -43,10 +44,10 @@ SCORES: Final = {"id_rate_verse": "identification", "dice": "Dice", "binary_dice
 
 def write_lists(lists: Path, without: list[str], output: Path) -> Path:
     """The fold's lists without the scans that are judged."""
-    kept = [case for case in read_list(lists / "training.txt") if not any(name in case for name in without)]
-    files.write_text(output / "training.txt", "".join(f"{case}\n" for case in kept))
-    for name in ("validation.txt", "sources.tsv"):
-        files.write_text(output / name, (lists / name).read_text(encoding="utf-8"))
+    for part in ("training.txt", "validation.txt"):
+        kept = [case for case in read_list(lists / part) if not any(name in case for name in without)]
+        files.write_text(output / part, "".join(f"{case}\n" for case in kept))
+    files.write_text(output / "sources.tsv", (lists / "sources.tsv").read_text(encoding="utf-8"))
     return output
 
 
@@ -127,6 +128,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     given = options.data and options.lists and options.real
+    if not given and (options.data or options.lists or options.real):
+        parser.error("expected --data, --lists and --real, all three to train or none to draw")
     lists = write_lists(options.lists, options.without, options.output / "lists") if given else None
     for seed in options.seeds if lists else ():
         for model in MODELS:
@@ -137,6 +140,8 @@ def main() -> None:
             words = ["--weights", str(weights), "--real", str(options.real), "--output", str(judged)]
             run("benchmarks.labels", *words, "--set", "inference.refine=false")
     rows = scores(options.output / "labels")
+    if rows.empty:
+        parser.error(f"{options.output}: no labels/*/scans.tsv there; train first, with --data, --lists and --real")
     print(table(rows))
     save(drawn(rows), options.output, "core")
 

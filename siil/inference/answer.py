@@ -133,8 +133,9 @@ def remedies(facts: Mapping[str, Any], path: Path) -> list[tuple[str, str]]:
 
 
 def _far(behind: float) -> str:
-    """How far a rival is behind the answer, in nats; below 0 it is ahead, but of what the scan cannot show."""
-    return f"{behind:.1f} nats behind" if behind >= 0 else f"{-behind:.1f} nats ahead"
+    """How far a rival is behind the answer, in nats. One that the scan cannot show may be ahead."""
+    tenths = round(behind, 1)
+    return f"{-tenths:.1f} nats ahead" if tenths < 0 else f"{abs(tenths):.1f} nats behind"
 
 
 def _dashed(text: str) -> str:

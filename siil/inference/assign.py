@@ -17,7 +17,7 @@ import cc3d
 import numpy as np
 
 from siil.anatomy import CLASSES
-from siil.inference.enumeration import Level, Sequence
+from siil.inference.enumeration import Level, Sequence, beyond
 from siil.inference.evidence import STEP_MM, Evidence
 from siil.inference.posterior import Posterior
 
@@ -67,10 +67,12 @@ def _meaning(levels: tuple[Level, ...], evidence: Evidence) -> np.ndarray:
     for n, level in enumerate(levels):
         near = (at >= level.start_mm - _HANGS_MM) & (at < level.stop_mm + _HANGS_MM)
         at_home = max(0.0, 2 * float(evidence.share[near, level.index].sum() / total[level.index]) - 1)
-        if level.stop_mm <= level.start_mm:  # processes alone (inference/hanging.py): its name and two beyond speak
+        if level.stop_mm <= level.start_mm:  # processes alone (inference/hanging.py): its name and that beyond speak
             at_home = 1.0
-            beyond = slice(max(level.index - 2, 1), level.index) if n == 0 else slice(level.index + 1, level.index + 3)
-            meaning[beyond], meaning[beyond, n] = 0, 1
+            if n in (0, len(levels) - 1):  # with the T13 that may stand between both
+                ends = sorted((level.index, *beyond(level.index, above=n == 0)[:1]))
+                further = slice(ends[0], ends[-1]) if n == 0 else slice(ends[0] + 1, ends[-1] + 1)
+                meaning[further], meaning[further, n] = 0, 1
         meaning[level.index] *= 1 - at_home
         meaning[level.index, n] += at_home
     meaning[0] = 0

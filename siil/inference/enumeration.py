@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from siil.anatomy import BY_NAME
+from siil.anatomy import BY_NAME, VERTEBRAE
 from siil.config.schema.inference import Decode
 from siil.inference.reasons import NO_PARTS, Parts
 
@@ -144,6 +144,12 @@ def unusual(names: tuple[str, ...]) -> list[str]:
     if indices and indices[0] < BY_NAME["T12"].index < indices[-1] and "T12" not in names:
         found.append("without T12")
     return found
+
+
+def beyond(index: int, *, above: bool) -> tuple[int, ...]:
+    """Indices of the two levels beyond one at the scan's border, the next first. None is a T13: nothing counts it."""
+    ordinary = [vertebra.index for vertebra in VERTEBRAE if vertebra.name != "T13"]
+    return tuple([k for k in ordinary if k < index][:-3:-1] if above else [k for k in ordinary if k > index][:2])
 
 
 def span(names: tuple[str, ...]) -> str:

@@ -9,24 +9,19 @@ do. It is never a T13: at a border of the scan there is nothing to count one by.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from siil.anatomy import BY_INDEX, BY_NAME
 from siil.config.schema.inference import Decode
-from siil.inference.enumeration import COMPLETE, SLIVER_MM, Level, Sequence, unusual_reason
+from siil.inference.enumeration import COMPLETE, SLIVER_MM, Level, Sequence, beyond, unusual_reason
 from siil.inference.evidence import Evidence
 from siil.inference.posterior import Posterior
 
 _REACH_MM = 25.0
 _SURE, _SURE_OF_SLIVER = 0.75, 0.65
 """Least mean probability that such voxels are of a vertebra beyond those near; less where the sequence has a sliver."""
-
-
-def _index(name: str) -> int:
-    return BY_NAME[name].index
 
 
 def settle_ends(
@@ -36,9 +31,9 @@ def settle_ends(
     it, and without slivers of fewer. What makes the answer unusual makes it uncertain here too."""
     levels = sequence.levels
     if levels and not sequence.above:
-        levels = _settled(posterior, evidence, levels, levels[0].start_mm, _before, least_voxels)
+        levels = _settled(posterior, evidence, levels, levels[0].start_mm, least_voxels, above=True)
     if levels and not sequence.below:
-        levels = _settled(posterior, evidence, levels[::-1], levels[-1].stop_mm, _after, least_voxels)[::-1]
+        levels = _settled(posterior, evidence, levels[::-1], levels[-1].stop_mm, least_voxels, above=False)[::-1]
     rare = unusual_reason(tuple(BY_INDEX[level.index].name for level in levels), decode)
     if rare and not sequence.uncertain:
         sequence = replace(sequence, uncertain=True, reason=rare)
@@ -50,18 +45,23 @@ def _settled(
     evidence: Evidence,
     levels: tuple[Level, ...],
     border_mm: float,
-    following: Callable[[int], tuple[int, ...]],
     least_voxels: float,
+    *,
+    above: bool,
 ) -> tuple[Level, ...]:
     """Levels from the border (at `border_mm` along the centreline) inwards, with the next beyond the outermost."""
     close = evidence.inside & (np.abs(evidence.arclength_mm - border_mm) < _REACH_MM)
     spine = posterior.spine.reshape(-1)[posterior.index].astype(np.float32) > 0.5
     best = np.where(close & spine, posterior.classes.argmax(axis=1), 0)
 
-    def with_one_of(options: tuple[int, ...], levels: tuple[Level, ...], least_sure: float) -> tuple[Level, ...]:
-        beyond = [further for index in options for further in following(index)]
-        outermost, mine = levels[0], np.isin(best, [*options, *beyond])
-        if outermost.network != outermost.index or mine.sum() < max(least_voxels, 1):
+    def following(index: int) -> tuple[int, ...]:
+        return tuple(k for k in beyond(index, above=above)[:1] if k != BY_NAME["L6"].index)
+
+    def with_one_of(
+        options: tuple[int, ...], called: tuple[int, ...], levels: tuple[Level, ...], least_sure: float
+    ) -> tuple[Level, ...]:
+        outermost, mine = levels[0], np.isin(best, called)
+        if not options or outermost.network != outermost.index or mine.sum() < max(least_voxels, 1):
             return levels
         chance = posterior.classes[mine].astype(np.float32).mean(axis=0)
         if 1 - chance[[0, *(level.index for level in levels[:3])]].sum() < least_sure:
@@ -71,9 +71,10 @@ def _settled(
 
     whole = _without_sliver(levels)
     if whole is not levels:
-        options = {*following(whole[0].index), levels[0].index}
-        levels = with_one_of(tuple(options), whole, _SURE_OF_SLIVER)
-    return with_one_of(following(levels[0].index), levels, _SURE)
+        options = tuple({*following(whole[0].index), levels[0].index})
+        levels = with_one_of(options, options, whole, _SURE_OF_SLIVER)
+    outer = levels[0].index
+    return with_one_of(following(outer), beyond(outer, above=above), levels, _SURE)
 
 
 def _without_sliver(levels: tuple[Level, ...]) -> tuple[Level, ...]:
@@ -90,15 +91,3 @@ def _without_sliver(levels: tuple[Level, ...]) -> tuple[Level, ...]:
     start, stop = min(outer.start_mm, inner.start_mm), max(outer.stop_mm, inner.stop_mm)
     cut = stop - start < COMPLETE * inner.expected_mm
     return (replace(inner, start_mm=start, stop_mm=stop, cut=cut), *levels[2:])
-
-
-def _before(index: int) -> tuple[int, ...]:
-    if index == _index("L1"):
-        return (_index("T12"),)
-    return (index - 1,) if index > 1 else ()
-
-
-def _after(index: int) -> tuple[int, ...]:
-    if index == _index("T12"):
-        return (_index("L1"),)
-    return (index + 1,) if index < _index("L5") else ()

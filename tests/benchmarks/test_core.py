@@ -12,7 +12,7 @@ from benchmarks.core import drawn, scores, table, write_lists
 def write_fold(folder: Path) -> Path:
     folder.mkdir()
     (folder / "training.txt").write_text("phantom1\nsub-lidc0001\nsub-tptbox\n")
-    (folder / "validation.txt").write_text("phantom2\n")
+    (folder / "validation.txt").write_text("phantom2\nother-lidc0001\n")
     (folder / "sources.tsv").write_text("case\tsource\nphantom1\tphantoms\n")
     return folder
 

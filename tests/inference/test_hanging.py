@@ -10,10 +10,12 @@ import pytest
 from siil import config
 from siil.anatomy import BY_INDEX, BY_NAME
 from siil.config.schema.inference import Inference
+from siil.inference.assign import _meaning
 from siil.inference.enumeration import Level, Sequence
 from siil.inference.fuse import raw_labels
 from siil.inference.hanging import _without_sliver
 from siil.inference.predict_case import decode_labels
+from siil.inference.sequence import decode_sequence
 from tests.inference import spines
 
 SHIPPED = config.resolve("demo").inference
@@ -69,17 +71,46 @@ def test_processes_that_come_into_view_apart_from_each_other_are_one_vertebra():
         assert (labels[:, :, half] == t11).sum() > 0.5 * (truth[:, :, half] == t11).sum() > 0
 
 
-@pytest.mark.parametrize(("top", "next_one", "said"), [(True, "T11", "T10"), (False, "L3", "L4")])
-def test_processes_that_the_network_calls_a_level_too_far_are_of_the_next(top, next_one, said):
-    spine = scene(next_one, top=top)
+@pytest.mark.parametrize(
+    ("top", "levels", "next_one", "said"),
+    [
+        (True, ("T12", "L1", "L2"), "T11", "T10"),
+        (True, ("L1", "L2", "L3"), "T12", "T11"),
+        (True, ("L2", "L3", "L4"), "L1", "T12"),
+        (False, ("T12", "L1", "L2"), "L3", "L4"),
+        (False, ("T9", "T10", "T11"), "T12", "L1"),
+        (False, ("L2", "L3", "L4"), "L5", "L6"),
+    ],
+)
+def test_processes_that_the_network_calls_a_level_too_far_are_of_the_next(top, levels, next_one, said):
+    spine = scene(next_one, top=top, levels=levels)
     too_far = np.where(spine.truth == BY_NAME[next_one].index, BY_NAME[said].index, spine.truth)
     names, labels = found(spine, says=too_far, sharp=0.5)
-    assert names == sorted(["T12", "L1", "L2", next_one], key=lambda name: BY_NAME[name].index)
+    assert names == sorted([*levels, next_one], key=lambda name: BY_NAME[name].index)
     assert spines.identified(spine, labels) == 1
 
 
-def test_processes_of_a_label_that_does_not_follow_are_not_believed():
-    assert found(scene("T9"))[0] == ["T12", "L1", "L2"]
+def test_of_two_levels_without_length_only_the_outer_one_takes_what_is_called_too_far():
+    spine = spines.tube(["L1", "L2", "L3"], cut_top=0.2)
+    posterior = spines.posterior(spine, sharp=0.3)
+    _, centreline, evidence = decode_sequence(posterior, spacing_mm=4.0, decode=SETTINGS.decode)
+    assert centreline is not None
+    assert evidence is not None
+    levels = tuple(
+        Level(BY_NAME[name].index, start, stop, 1.0, cut=True, expected_mm=30.0, network=BY_NAME[name].index)
+        for name, start, stop in (("T12", 0, 0), ("L1", 0, 0), ("L2", 0, 32), ("L3", 32, 62))
+    )
+    meaning = _meaning(levels, evidence)
+    assert meaning[BY_NAME["T11"].index].tolist() == [1, 0, 0, 0]
+    assert meaning[BY_NAME["T12"].index].tolist() == [1, 0, 0, 0]
+    assert meaning[BY_NAME["L1"].index].tolist() == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "top", "levels"), [("T9", True, ("T12", "L1", "L2")), ("L5", False, ("T12", "L1", "L2"))]
+)
+def test_processes_of_a_label_that_does_not_follow_are_not_believed(name, top, levels):
+    assert found(scene(name, top=top, levels=levels))[0] == list(levels)
 
 
 def test_processes_that_hang_far_below_a_sliver_at_the_border_are_the_slivers():

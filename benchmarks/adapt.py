@@ -30,8 +30,6 @@ def main() -> None:
     folder = (options.output / "scans").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     scans = [apart(make_scan, folder, options.slices, seed, SLICE_MM) for seed in range(options.scans)]
-    for scan in scans:  # siil adapt is given files, the pipeline the folder: no masks beside them
-        scan.with_name(scan.name.replace("chest", "truth")).unlink(missing_ok=True)
     labelled = ["--cores", "all", "all_pap", "all_split", "--config", "experiment=adapt", f"adapt={{scans: {folder}}}"]
     cost([str(Path(sys.executable).with_name("snakemake")), *labelled])
     words = ["--experiment", "adapt", "--data", "data/adapt", "--output", str(options.output / "adapted")]

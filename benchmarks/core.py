@@ -15,7 +15,6 @@ running mean of the weights, for which these steps are too few.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 from typing import Final
@@ -24,7 +23,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from siil.datasets.folds import read_list, read_sources
+from benchmarks.processes import cost
+from siil.datasets.folds import Fold, read_list, read_sources, write_fold
 from siil.report.style import INK, blank, model_colour, save, styled
 from siil.run import files
 from siil.run.tsv import read_table
@@ -44,15 +44,17 @@ SCORES: Final = {"id_rate_verse": "identification", "dice": "Dice", "binary_dice
 
 def write_lists(lists: Path, without: list[str], output: Path) -> Path:
     """The fold's lists without the scans that are judged."""
-    for part in ("training.txt", "validation.txt"):
-        kept = [case for case in read_list(lists / part) if not any(name in case for name in without)]
-        files.write_text(output / part, "".join(f"{case}\n" for case in kept))
+    training, validation = (
+        tuple(case for case in read_list(lists / part) if not any(name in case for name in without))
+        for part in ("training.txt", "validation.txt")
+    )
+    write_fold(output, Fold(training, validation, testing=()))
     files.write_text(output / "sources.tsv", (lists / "sources.tsv").read_text(encoding="utf-8"))
     return output
 
 
 def train(model: str, seed: int, *, data: Path, lists: Path, output: Path) -> None:
-    """One training from nothing; done where its weights are there."""
+    """One training from nothing."""
     steps, rate = MODELS[model]
     there = set(read_sources(lists / "sources.tsv").values())
     shares = ", ".join(f"{name}: {share}" for name, share in SHARES.items() if name in there)
@@ -71,12 +73,7 @@ def train(model: str, seed: int, *, data: Path, lists: Path, output: Path) -> No
     }
     places = ["--data", str(data), "--lists", str(lists), "--output", str(output)]
     sets = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
-    run("siil", "train", "--experiment", "pretrain", "--model-config", model, *places, *sets)
-
-
-def run(*words: str) -> None:
-    """Run a module of Python; what fails there ends this too."""
-    subprocess.run([sys.executable, "-m", *words], check=True, stdout=sys.stderr)
+    cost([sys.executable, "-m", "siil", "train", "--experiment", "pretrain", "--model-config", model, *places, *sets])
 
 
 def scores(folder: Path) -> pd.DataFrame:
@@ -138,7 +135,7 @@ def main() -> None:
                 train(model, seed, data=options.data, lists=lists, output=weights.parent)
             judged = options.output / "labels" / f"{model}-{seed}"
             words = ["--weights", str(weights), "--real", str(options.real), "--output", str(judged)]
-            run("benchmarks.labels", *words, "--set", "inference.refine=false")
+            cost([sys.executable, "-m", "benchmarks.labels", *words, "--set", "inference.refine=false"])
     rows = scores(options.output / "labels")
     if rows.empty:
         parser.error(f"{options.output}: no labels/*/scans.tsv there; train first, with --data, --lists and --real")

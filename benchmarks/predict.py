@@ -57,7 +57,7 @@ def make_scan(folder: Path, slices: int, seed: int = 17, slice_mm: float = SLICE
     origin = (float(corner[0]), float(corner[1]), view.origin_mm[2])
     view = replace(view, shape=(slices, SIDE, SIDE), spacing_mm=(slice_mm, PIXEL_MM, PIXEL_MM))
     scan = render(anatomy, replace(view, origin_mm=origin, orientation="LPS"))
-    write_volume(folder / path.name.replace("chest", "truth"), oriented(scan, scan.mask))
+    write_volume(path.with_name(path.name.replace("chest", "truth")), oriented(scan, scan.mask))
     write_volume(path, oriented(scan, scan.hu))
     return path
 

@@ -17,7 +17,7 @@ import cc3d
 import numpy as np
 
 from siil.anatomy import CLASSES
-from siil.inference.enumeration import Level, Sequence, beyond
+from siil.inference.enumeration import Level, Sequence, levels_beyond
 from siil.inference.evidence import STEP_MM, Evidence
 from siil.inference.posterior import Posterior
 
@@ -70,7 +70,7 @@ def _meaning(levels: tuple[Level, ...], evidence: Evidence) -> np.ndarray:
         if level.stop_mm <= level.start_mm:  # processes alone (inference/hanging.py): its name and that beyond speak
             at_home = 1.0
             if n in (0, len(levels) - 1):  # with the T13 that may stand between both
-                ends = sorted((level.index, *beyond(level.index, above=n == 0)[:1]))
+                ends = sorted((level.index, *levels_beyond(level.index, above=n == 0)[:1]))
                 further = slice(ends[0], ends[-1]) if n == 0 else slice(ends[0] + 1, ends[-1] + 1)
                 meaning[further], meaning[further, n] = 0, 1
         meaning[level.index] *= 1 - at_home

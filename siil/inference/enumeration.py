@@ -146,7 +146,7 @@ def unusual(names: tuple[str, ...]) -> list[str]:
     return found
 
 
-def beyond(index: int, *, above: bool) -> tuple[int, ...]:
+def levels_beyond(index: int, *, above: bool) -> tuple[int, ...]:
     """Indices of the two levels beyond one at the scan's border, the next first. None is a T13: nothing counts it."""
     ordinary = [vertebra.index for vertebra in VERTEBRAE if vertebra.name != "T13"]
     return tuple([k for k in ordinary if k < index][:-3:-1] if above else [k for k in ordinary if k > index][:2])

@@ -15,7 +15,7 @@ import numpy as np
 
 from siil.anatomy import BY_INDEX, BY_NAME
 from siil.config.schema.inference import Decode
-from siil.inference.enumeration import COMPLETE, SLIVER_MM, Level, Sequence, beyond, unusual_reason
+from siil.inference.enumeration import COMPLETE, SLIVER_MM, Level, Sequence, levels_beyond, unusual_reason
 from siil.inference.evidence import Evidence
 from siil.inference.posterior import Posterior
 
@@ -55,7 +55,7 @@ def _settled(
     best = np.where(close & spine, posterior.classes.argmax(axis=1), 0)
 
     def following(index: int) -> tuple[int, ...]:
-        return tuple(k for k in beyond(index, above=above)[:1] if k != BY_NAME["L6"].index)
+        return tuple(k for k in levels_beyond(index, above=above)[:1] if k != BY_NAME["L6"].index)
 
     def with_one_of(
         options: tuple[int, ...], called: tuple[int, ...], levels: tuple[Level, ...], least_sure: float
@@ -74,7 +74,7 @@ def _settled(
         options = tuple({*following(whole[0].index), levels[0].index})
         levels = with_one_of(options, options, whole, _SURE_OF_SLIVER)
     outer = levels[0].index
-    return with_one_of(following(outer), beyond(outer, above=above), levels, _SURE)
+    return with_one_of(following(outer), levels_beyond(outer, above=above), levels, _SURE)
 
 
 def _without_sliver(levels: tuple[Level, ...]) -> tuple[Level, ...]:

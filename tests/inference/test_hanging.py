@@ -106,11 +106,9 @@ def test_of_two_levels_without_length_only_the_outer_one_takes_what_is_called_to
     assert meaning[BY_NAME["L1"].index].tolist() == [0, 1, 0, 0]
 
 
-@pytest.mark.parametrize(
-    ("name", "top", "levels"), [("T9", True, ("T12", "L1", "L2")), ("L5", False, ("T12", "L1", "L2"))]
-)
-def test_processes_of_a_label_that_does_not_follow_are_not_believed(name, top, levels):
-    assert found(scene(name, top=top, levels=levels))[0] == list(levels)
+@pytest.mark.parametrize(("name", "top"), [("T9", True), ("L5", False)])
+def test_processes_of_a_label_that_does_not_follow_are_not_believed(name, top):
+    assert found(scene(name, top=top))[0] == ["T12", "L1", "L2"]
 
 
 def test_processes_that_hang_far_below_a_sliver_at_the_border_are_the_slivers():

@@ -104,6 +104,7 @@ def test_of_two_levels_without_length_only_the_outer_one_takes_what_is_called_to
     assert meaning[BY_NAME["T11"].index].tolist() == [1, 0, 0, 0]
     assert meaning[BY_NAME["T12"].index].tolist() == [1, 0, 0, 0]
     assert meaning[BY_NAME["L1"].index].tolist() == [0, 1, 0, 0]
+    assert meaning[BY_NAME["L2"].index, :2].tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(("name", "top"), [("T9", True), ("L5", False)])

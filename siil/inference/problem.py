@@ -20,6 +20,8 @@ from siil.inference.viterbi import Chain, Lattice
 SCALES = 1.06 ** np.arange(-5, 6)
 """Patients from 0.75 to 1.34 times the average adult."""
 _LONGEST_MM = 64.0
+_MOST, _DENSE = 0.75, 0.8
+"""Unnamed spine that is this much of a vertebra long, in cross-sections that are so sure of a vertebra, is one."""
 
 
 def build_lattice(evidence: Evidence, decode: Decode, view: View, bones: Bones | None = None) -> Lattice:
@@ -36,7 +38,7 @@ def build_lattice(evidence: Evidence, decode: Decode, view: View, bones: Bones |
     # long does not: nothing makes one vertebra of two bodies
     price = np.where(z > -2.5, 0.5 * z**2, 2.5 * np.abs(z) - 3.125)
     return Lattice(
-        chain=_chain(decode, view),
+        chain=_chain(decode, view, evidence.share),
         emission=emission[:, 1:] if landmarks is None else emission[:, 1:] + landmarks,
         nothing=emission[:, 0],
         full=-decode.duration_weight * price,
@@ -62,7 +64,15 @@ def disc_evidence(body_mm2: np.ndarray) -> np.ndarray:
     return np.interp(np.arange(len(centred) + 1), np.arange(len(centred)) + 0.5, centred)
 
 
-def _chain(decode: Decode, view: View) -> Chain:
+def goes_on(share: np.ndarray, pitch_mm: float) -> np.ndarray:
+    """[S + 1] is there most of a vertebra of this pitch behind each position? share: as Evidence, in that direction."""
+    most = round(_MOST * pitch_mm / STEP_MM)
+    named = np.concatenate([[0.0], np.cumsum(1 - share[:, 0])])
+    behind = named[most:] - named[: max(0, len(named) - most)] > _DENSE * most
+    return np.concatenate([behind, np.full(len(named) - len(behind), False)])
+
+
+def _chain(decode: Decode, view: View, share: np.ndarray) -> Chain:
     at = {v.name: v.index - 1 for v in VERTEBRAE}
     unproven = 0.0 if view.thoracic else decode.prior_hidden
     t13, no_t12 = decode.prior_t13 + unproven, decode.prior_no_t12 + unproven
@@ -72,9 +82,10 @@ def _chain(decode: Decode, view: View) -> Chain:
     follows[at["L6"]] = ((at["L5"], decode.prior_l6),)
     opens_cut = np.zeros(len(VERTEBRAE))
     opens_cut[at["T13"]], opens_cut[at["L6"]] = t13, decode.prior_l6
-    opens = opens_cut + decode.prior_outside
+    opens = np.tile((opens_cut + decode.prior_outside)[:, None], len(share) + 1)
     opens[at["C1"]] = 0.0
-    closes = np.full(len(VERTEBRAE), decode.prior_outside)
-    closes[[at["L5"], at["L6"]]] = 0.0
+    closes = np.full_like(opens, decode.prior_outside)
+    more = np.logical_or.accumulate(goes_on(share, PITCH_MM[at["L5"] + 1])[::-1])[::-1]
+    closes[np.ix_([at["L5"], at["L6"]], ~more)] = 0.0  # the spine ends there, and leaves no vertebra without a name
     closes_cut = np.zeros(len(VERTEBRAE))
     return Chain(tuple(follows), opens, closes, opens_cut, closes_cut)

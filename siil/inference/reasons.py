@@ -40,8 +40,8 @@ def parts(lattice: Lattice, path: tuple[Interval, ...], scale: int) -> Parts:
     chain, first, last = lattice.chain, path[0], path[-1]
     network = lattice.empty[first.start] + lattice.empty[-1] - lattice.empty[last.stop]
     sizes, discs = lattice.scale[scale], 0.0
-    priors = (chain.opens if first.start else chain.opens_cut)[first.label]
-    priors += (chain.closes if last.stop < lattice.bins else chain.closes_cut)[last.label]
+    priors = chain.opens[first.label, first.start] if first.start else chain.opens_cut[first.label]
+    priors += chain.closes[last.label, last.stop] if last.stop < lattice.bins else chain.closes_cut[last.label]
     for n, piece in enumerate(path):
         network += lattice.evidence[piece.stop, piece.label] - lattice.evidence[piece.start, piece.label]
         lasted = piece.stop - piece.start - 1

@@ -24,14 +24,12 @@ from siil.inference.evidence import STEP_MM, Evidence, gather_evidence
 from siil.inference.landmarks import Bones, count, disagreement, find_bones
 from siil.inference.morphometry import PITCH_MM
 from siil.inference.posterior import Posterior
-from siil.inference.problem import SCALES, build_lattice
+from siil.inference.problem import SCALES, build_lattice, goes_on
 from siil.inference.reasons import parts
 from siil.inference.view import View, find_view, hidden
 from siil.inference.viterbi import NEVER, Interval, Lattice, Through
 
 _RIVALS = 4
-_MOST, _DENSE = 0.75, 0.8
-"""Unnamed spine that is this much of a vertebra long, in cross-sections that are so sure of a vertebra, is one."""
 Reading = tuple[int, tuple[Interval, ...]]
 """A path: index of the patient's scale, and the intervals."""
 
@@ -162,14 +160,12 @@ def _unsupported(levels: tuple[Level, ...], *, above: bool, below: bool) -> str:
 def _beyond(levels: tuple[Level, ...], evidence: Evidence) -> str:
     """`above C3` or `below L5` where the spine goes on there by most of a vertebra that got no name, else nothing. What
     is above C1 is the skull."""
-    named = 1 - evidence.share[:, 0]
     first, last = levels[0], levels[-1]
-    above = named[: round(first.start_mm / STEP_MM)][::-1]
-    below = named[round(last.stop_mm / STEP_MM) :]
+    above = evidence.share[: round(first.start_mm / STEP_MM)][::-1]
+    below = evidence.share[round(last.stop_mm / STEP_MM) :]
     for where, level, share in (("above", first, above), ("below", last, below)):
-        most = round(_MOST * level.expected_mm / STEP_MM)
         skull = where == "above" and BY_INDEX[level.index].name == "C1"
-        if len(share) >= most and share[:most].mean() > _DENSE and not skull:
+        if goes_on(share, level.expected_mm)[0] and not skull:
             return f"{where} {BY_INDEX[level.index].name}"
     return ""
 

@@ -23,8 +23,8 @@ NEVER = -1e9
 class Chain:
     """Labels 0 to N - 1 in order. follows[n]: (earlier label, log prior) pairs that n may follow directly.
 
-    opens, closes: [N] log priors of being the first (last) label with nothing before (after) it.
-    opens_cut, closes_cut: the same where the border of the sequence is there instead.
+    opens, closes: [N, S + 1] log priors of being the first (last) label, with nothing before (after) each position.
+    opens_cut, closes_cut: [N] the same where the border of the sequence is there instead.
     """
 
     follows: tuple[tuple[tuple[int, float], ...], ...]
@@ -40,7 +40,7 @@ class Chain:
         for label, before in enumerate(self.follows):
             for earlier, prior in before:
                 turned[count - 1 - earlier].append((count - 1 - label, prior))
-        ends = (self.closes[::-1], self.opens[::-1], self.closes_cut[::-1], self.opens_cut[::-1])
+        ends = (self.closes[::-1, ::-1], self.opens[::-1, ::-1], self.closes_cut[::-1], self.opens_cut[::-1])
         return Chain(tuple(tuple(t) for t in turned), *ends)
 
 
@@ -229,8 +229,8 @@ def _through(lattice: Lattice, interval: Interval) -> Through:
     flat = total.transpose(1, 0, 2, 3).reshape(count, -1)
     best = flat.argmax(axis=1)
     scale, start, stop = np.unravel_index(best, (len(lattice.scale), len(starts), len(stops)))
-    above = (lattice.turned.tables[1][:, ::-1, ::-1] + lattice.chain.opens[:, None] + lattice.empty)[:, :, spot + 1 :]
-    below = (leave + lattice.chain.closes[:, None] + lattice.empty[-1] - lattice.empty)[:, :, : spot + 1]
+    above = (lattice.turned.tables[1][:, ::-1, ::-1] + lattice.chain.opens + lattice.empty)[:, :, spot + 1 :]
+    below = (leave + lattice.chain.closes + lattice.empty[-1] - lattice.empty)[:, :, : spot + 1]
     nothing = max(
         lattice.without(),
         float((above + lattice.scale[:, None, None]).max(initial=NEVER)),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from siil.anatomy import BY_INDEX, BY_NAME
-from siil.inference.problem import build_lattice, disc_evidence
+from siil.inference.problem import build_lattice, disc_evidence, goes_on
 from siil.inference.sequence import decode_sequence
 from siil.inference.view import View
 from tests.inference import spines
@@ -21,9 +23,10 @@ def chain(*, neck: bool, loin: bool):
 
 def test_only_c1_opens_and_only_l5_and_l6_close_for_free():
     found = chain(neck=True, loin=True)
-    free = [BY_INDEX[n + 1].name for n in np.flatnonzero(found.opens == 0)]
+    free = [BY_INDEX[n + 1].name for n in np.flatnonzero((found.opens == 0).all(axis=1))]
     assert free == ["C1"]
-    assert [BY_INDEX[n + 1].name for n in np.flatnonzero(found.closes == 0)] == ["L5", "L6"]
+    free = [BY_INDEX[n + 1].name for n in np.flatnonzero((found.closes == 0).any(axis=1))]
+    assert free == ["L5", "L6"]
     assert not found.closes_cut.any()
 
 
@@ -54,3 +57,25 @@ def test_where_the_bodies_end_there_is_no_disc():
     dips = disc_evidence(bone)
     assert dips[[21, 31]].min() > 0.3
     assert dips[[10, 42]].max() < 0.1
+
+
+def test_the_spine_goes_on_where_most_of_a_vertebra_is_behind():
+    share = np.zeros((30, 2))
+    share[:, 0] = [0.05] * 20 + [1.0] * 10  # 40 mm of spine, then none
+    assert goes_on(share, 32.0).tolist() == [True] * 10 + [False] * 21  # 24 mm, of which 0.8
+    assert not goes_on(share[:5], 32.0).any()
+    assert goes_on(share[:0], 32.0).tolist() == [False]
+
+
+def test_l5_closes_for_free_where_no_vertebra_is_left_below_not_even_after_a_gap():
+    spine = spines.tube([*spines.names("T12", "L5"), "L6"], margin_bottom_mm=30)
+    _, _, evidence = decode_sequence(spines.posterior(spine), spacing_mm=4.0, decode=DECODE)
+    share = evidence.share.copy()
+    share[84:88, 1:], share[84:88, 0] = 0, 1  # as if nothing were seen in the middle of L5
+    chain = build_lattice(replace(evidence, share=share), DECODE, View(neck=False, loin=True)).chain
+    closes = chain.closes[BY_NAME["L5"].index - 1]
+    free = np.flatnonzero(closes == 0)
+    assert free.tolist() == list(range(free[0], len(closes)))
+    assert free[0] > 96  # L6 begins at 97
+    assert not goes_on(share, 33.0)[84]
+    assert set(closes[: free[0]]) == {DECODE.prior_outside}

@@ -19,7 +19,7 @@ def test_the_parts_of_every_path_add_up_to_its_score(seed):
 
 
 def test_each_kind_of_nats_is_counted_apart():
-    chain = Chain(((), ((0, -3.0),)), np.array([-4.0, -4]), np.array([-5.0, -5]), np.zeros(2), np.zeros(2))
+    chain = Chain(((), ((0, -3.0),)), np.full((2, 4), -4.0), np.full((2, 4), -5.0), np.zeros(2), np.zeros(2))
     problem = Lattice(
         chain=chain,
         emission=np.array([[1.0, 0], [2, 0], [0, 7]]),

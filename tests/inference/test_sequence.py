@@ -204,6 +204,17 @@ def test_spine_that_goes_on_without_a_name_is_flagged():
     assert "goes on" not in sequence.reason
 
 
+@pytest.mark.parametrize("first", ["C1", "T8", "T12"])
+def test_a_sixth_lumbar_vertebra_that_the_network_calls_the_fifth_gets_a_name_of_its_own(first):
+    spine = spines.tube([*spines.names(first, "L5"), "L6"], margin_bottom_mm=30)
+    l5, l6 = BY_NAME["L5"].index, BY_NAME["L6"].index
+    unaware = np.where(spine.truth == l6, l5, spine.truth)
+    sequence, labels, names = decode(spines.posterior(spine, says=unaware, sharp=0.3), settings=SHIPPED)
+    assert names == spine.names
+    assert (labels[spine.truth == l6] == l6).mean() > 0.8
+    assert sequence.uncertain
+
+
 def test_above_c1_there_is_only_the_skull():
     spine = spines.tube(spines.names("C1", "T3"), margin_top_mm=40)
     added = np.zeros(spine.truth.shape, bool)

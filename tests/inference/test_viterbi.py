@@ -15,7 +15,8 @@ BINS, LABELS, LONGEST = 7, 4, 4
 def lattice(seed: int, scales: int = 2) -> Lattice:
     generator = np.random.default_rng(seed)
     follows = ((), ((0, 0.0),), ((1, -0.7),), ((2, 0.0), (1, -0.2)))  # label 2 may be left out, 3 follows 1 then
-    chain = Chain(follows, *generator.normal(size=(4, LABELS)))
+    ends = generator.normal(size=(2, LABELS, BINS + 1))
+    chain = Chain(follows, *ends, *generator.normal(size=(2, LABELS)))
     return Lattice(
         chain=chain,
         emission=generator.normal(size=(BINS, LABELS)),
@@ -46,8 +47,9 @@ def all_paths(problem: Lattice):
 def score(problem: Lattice, scale: int, intervals: list[Interval]) -> float:
     first, last = intervals[0], intervals[-1]
     total = problem.scale[scale] + problem.nothing[: first.start].sum() + problem.nothing[last.stop :].sum()
-    total += (problem.chain.opens if first.start else problem.chain.opens_cut)[first.label]
-    total += (problem.chain.closes if last.stop < BINS else problem.chain.closes_cut)[last.label]
+    chain = problem.chain
+    total += chain.opens[first.label, first.start] if first.start else chain.opens_cut[first.label]
+    total += chain.closes[last.label, last.stop] if last.stop < BINS else chain.closes_cut[last.label]
     for interval in intervals:
         lasted = interval.stop - interval.start - 1
         price = problem.full[scale, interval.label, lasted]
@@ -109,7 +111,7 @@ def test_the_reversed_problem_has_the_same_best_score():
 
 
 def test_a_cut_duration_counts_only_at_the_border():
-    chain = Chain(((), ((0, 0.0),)), *np.zeros((4, 2)))
+    chain = Chain(((), ((0, 0.0),)), *np.zeros((2, 2, 5)), *np.zeros((2, 2)))
     full = np.full((1, 2, 3), -5.0)
     full[..., 1] = 0.0  # two bins are right
     problem = Lattice(

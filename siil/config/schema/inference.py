@@ -31,7 +31,9 @@ class Decode(Section):
         "neither is the answer there, and the answer is flagged if one of them still fits best",
     )
     prior_outside: float = Field(
-        le=0, description="log prior that O_R misses the spine above a first label other than C1 or below one above L5"
+        le=0,
+        description="log prior that O_R misses the spine above a first label other than C1 or below one above L5, or "
+        "that a vertebra is left without a name below L5",
     )
     rib_weight: float = Field(ge=0, description="a mm of the spine with ribs costs a name that does not fit it, nats")
     sacrum_weight: float = Field(

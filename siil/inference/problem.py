@@ -86,6 +86,6 @@ def _chain(decode: Decode, view: View, share: np.ndarray) -> Chain:
     opens[at["C1"]] = 0.0
     closes = np.full_like(opens, decode.prior_outside)
     more = np.logical_or.accumulate(goes_on(share, PITCH_MM[at["L5"] + 1])[::-1])[::-1]
-    closes[np.ix_([at["L5"], at["L6"]], ~more)] = 0.0  # the spine ends there, and leaves no vertebra without a name
+    closes[at["L5"] : at["L6"] + 1, ~more] = 0.0  # no vertebra is left below without a name
     closes_cut = np.zeros(len(VERTEBRAE))
     return Chain(tuple(follows), opens, closes, opens_cut, closes_cut)

@@ -3,9 +3,9 @@
 # Versions: rt-utils 1.2.7, pydicom 3.0.2, opencv-python 5.0.0.93, numpy 2.2.6.
 # Guess: what was added comes back voxel by voxel, as it does where slices are square.
 # So it is: masks go in as (rows, columns, slices) and come back as (columns, rows, slices), not transposed: each voxel keeps its row
-# and its column, and what lies beyond is gone without a word. Of two vertebrae in slices of 40 x 32, the one in rows 33 to 38 comes
-# back empty.
-# Matters: to whoever reads vertebrae back from RTSTRUCT of scans cropped to the body or along the spine: the dorsal parts are lost.
+# and its column, and what lies beyond the shorter side is gone without a word. Of two vertebrae in slices of 40 rows and 32 columns,
+# the one in rows 33 to 38 comes back empty.
+# Matters: to whoever reads vertebrae back from RTSTRUCT of scans cropped along the spine, deeper than wide: dorsal parts are lost.
 
 set -euo pipefail
 work=$(mktemp -d)

@@ -21,7 +21,7 @@ SCALES = 1.06 ** np.arange(-5, 6)
 """Patients from 0.75 to 1.34 times the average adult."""
 _LONGEST_MM = 64.0
 _MOST, _DENSE = 0.75, 0.8
-"""Unnamed spine that is this much of a vertebra long, in cross-sections that are so sure of a vertebra, is one."""
+"""Spine that is this much of a vertebra long, in cross-sections that are so sure of a vertebra, is one."""
 
 
 def build_lattice(evidence: Evidence, decode: Decode, view: View, bones: Bones | None = None) -> Lattice:
@@ -64,12 +64,15 @@ def disc_evidence(body_mm2: np.ndarray) -> np.ndarray:
     return np.interp(np.arange(len(centred) + 1), np.arange(len(centred)) + 0.5, centred)
 
 
-def goes_on(share: np.ndarray, pitch_mm: float) -> np.ndarray:
-    """[S + 1] is there most of a vertebra of this pitch behind each position? share: as Evidence, in that direction."""
+def left_over(share: np.ndarray, pitch_mm: float) -> np.ndarray:
+    """[S + 1] in 0 to 1: how much of a vertebra of this pitch lies right behind each position; 1: most of one.
+
+    share: [S, K] distribution over the classes per bin, background first, in the direction that is asked about.
+    """
     most = round(_MOST * pitch_mm / STEP_MM)
     named = np.concatenate([[0.0], np.cumsum(1 - share[:, 0])])
-    behind = named[most:] - named[: max(0, len(named) - most)] > _DENSE * most
-    return np.concatenate([behind, np.full(len(named) - len(behind), False)])
+    behind = np.pad(named, (0, most), mode="edge")[most:] - named
+    return np.minimum(behind / (_DENSE * most), 1.0)
 
 
 def _chain(decode: Decode, view: View, share: np.ndarray) -> Chain:
@@ -85,7 +88,7 @@ def _chain(decode: Decode, view: View, share: np.ndarray) -> Chain:
     opens = np.tile((opens_cut + decode.prior_outside)[:, None], len(share) + 1)
     opens[at["C1"]] = 0.0
     closes = np.full_like(opens, decode.prior_outside)
-    more = np.logical_or.accumulate(goes_on(share, PITCH_MM[at["L5"] + 1])[::-1])[::-1]
-    closes[at["L5"] : at["L6"] + 1, ~more] = 0.0  # no vertebra is left below without a name
+    left = left_over(share, PITCH_MM[at["L5"] + 1])
+    closes[at["L5"] : at["L6"] + 1] *= np.maximum(2 * left - 1, 0)  # less than half is no vertebra
     closes_cut = np.zeros(len(VERTEBRAE))
     return Chain(tuple(follows), opens, closes, opens_cut, closes_cut)

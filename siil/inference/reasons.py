@@ -14,8 +14,8 @@ from siil.inference.viterbi import Interval, Lattice
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Nats. network: what O_R and O_S say along the spine. sizes: heights of the vertebrae, and size of the patient.
-    discs: borders that fall on gaps between bodies. priors: rare anatomy, and spine that O_R would have missed.
-    landmarks: ribs and sacrum, of a network that sees them.
+    discs: borders that fall on gaps between bodies. priors: rare anatomy, spine that O_R would have missed, and spine
+    left without a name. landmarks: ribs and sacrum, of a network that sees them.
     """
 
     network: float

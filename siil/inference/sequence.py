@@ -24,7 +24,7 @@ from siil.inference.evidence import STEP_MM, Evidence, gather_evidence
 from siil.inference.landmarks import Bones, count, disagreement, find_bones
 from siil.inference.morphometry import PITCH_MM
 from siil.inference.posterior import Posterior
-from siil.inference.problem import SCALES, build_lattice, goes_on
+from siil.inference.problem import SCALES, build_lattice, left_over
 from siil.inference.reasons import parts
 from siil.inference.view import View, find_view, hidden
 from siil.inference.viterbi import NEVER, Interval, Lattice, Through
@@ -56,20 +56,27 @@ def decode_sequence(
 
 def ordinary(lattice: Lattice, path: Reading, view: View) -> Reading:
     """The same pieces under the best ordinary names, with what is rare in the path and in view; the path itself where
-    no names are left.
+    no names are left. The last piece may go without a name, as an L6 does where all above it keep theirs.
 
     Decoded anew, two bodies would become one sooner than all above or below them change their names.
     """
     scale, intervals = path
-    runs = [(label,) for label in range(len(lattice.chain.follows))]
-    for _ in intervals[1:]:
-        runs = [(*run, n) for run in runs for n, before in enumerate(lattice.chain.follows) if run[-1] in dict(before)]
     allowed = set(unusual(_labels(path))) - set(hidden(_labels(path), view))
     readings = [
-        (scale, tuple(replace(piece, label=label) for piece, label in zip(intervals, run, strict=True))) for run in runs
+        (scale, tuple(replace(piece, label=label) for piece, label in zip(pieces, run, strict=True)))
+        for pieces in (intervals, intervals[:-1])
+        for run in _runs(lattice, len(pieces))
     ]
     seen = [reading for reading in readings if allowed.issuperset(unusual(_labels(reading)))]
     return max(seen, key=lambda reading: parts(lattice, reading[1], scale).total(), default=path)
+
+
+def _runs(lattice: Lattice, count: int) -> list[tuple[int, ...]]:
+    """All ways to name so many pieces in a row; none for none."""
+    runs = [(label,) for label in range(len(lattice.chain.follows))] if count else []
+    for _ in range(count - 1):
+        runs = [(*run, n) for run in runs for n, before in enumerate(lattice.chain.follows) if run[-1] in dict(before)]
+    return runs
 
 
 def _labels(path: Reading) -> tuple[str, ...]:
@@ -165,7 +172,7 @@ def _beyond(levels: tuple[Level, ...], evidence: Evidence) -> str:
     below = evidence.share[round(last.stop_mm / STEP_MM) :]
     for where, level, share in (("above", first, above), ("below", last, below)):
         skull = where == "above" and BY_INDEX[level.index].name == "C1"
-        if goes_on(share, level.expected_mm)[0] and not skull:
+        if left_over(share, level.expected_mm)[0] == 1 and not skull:
             return f"{where} {BY_INDEX[level.index].name}"
     return ""
 

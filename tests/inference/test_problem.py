@@ -9,7 +9,7 @@ import pytest
 from scipy import ndimage
 
 from siil.anatomy import BY_INDEX, BY_NAME
-from siil.inference.problem import build_lattice, disc_evidence, goes_on
+from siil.inference.problem import build_lattice, disc_evidence, left_over
 from siil.inference.sequence import decode_sequence
 from siil.inference.view import View
 from tests.inference import spines
@@ -59,23 +59,36 @@ def test_where_the_bodies_end_there_is_no_disc():
     assert dips[[10, 42]].max() < 0.1
 
 
-def test_the_spine_goes_on_where_most_of_a_vertebra_is_behind():
-    share = np.zeros((30, 2))
-    share[:, 0] = [0.05] * 20 + [1.0] * 10  # 40 mm of spine, then none
-    assert goes_on(share, 32.0).tolist() == [True] * 10 + [False] * 21  # 24 mm, of which 0.8
-    assert not goes_on(share[:5], 32.0).any()
-    assert goes_on(share[:0], 32.0).tolist() == [False]
+def test_what_is_left_over_is_the_share_of_a_vertebra_right_behind():
+    share = np.zeros((40, 2))
+    share[:, 0] = [0.0] * 20 + [1.0] * 20  # 40 mm of spine, then none
+    found = left_over(share, 32.0)  # of the next 24 mm 19.2 are enough
+    assert found.shape == (41,)
+    assert (found[:11] == 1).all()
+    assert found[[15, 18, 20, 40]] == pytest.approx([10 / 19.2, 4 / 19.2, 0, 0])
+    assert left_over(share[:8], 32.0)[0] == pytest.approx(16 / 19.2)  # the border
+    assert left_over(share[:0], 32.0).tolist() == [0.0]
 
 
-def test_l5_closes_for_free_where_no_vertebra_is_left_below_not_even_after_a_gap():
-    spine = spines.tube([*spines.names("T12", "L5"), "L6"], margin_bottom_mm=30)
+def test_ending_with_l5_or_l6_costs_what_is_left_of_a_vertebra_below_and_a_blob_far_below_costs_nothing():
+    spine = spines.tube([*spines.names("T12", "L5"), "L6"], margin_bottom_mm=60)
     _, _, evidence = decode_sequence(spines.posterior(spine), spacing_mm=4.0, decode=DECODE)
-    share = evidence.share.copy()
-    share[84:88, 1:], share[84:88, 0] = 0, 1  # as if nothing were seen in the middle of L5
-    chain = build_lattice(replace(evidence, share=share), DECODE, View(neck=False, loin=True)).chain
-    closes = chain.closes[BY_NAME["L5"].index - 1]
-    free = np.flatnonzero(closes == 0)
-    assert free.tolist() == list(range(free[0], len(closes)))
-    assert free[0] > 96  # L6 begins at 97
-    assert not goes_on(share, 33.0)[84]
-    assert set(closes[: free[0]]) == {DECODE.prior_outside}
+    share = np.zeros((250, evidence.share.shape[1]))
+    share[:, 0] = 1
+    share[: len(evidence.share)] = evidence.share[: len(share)]
+    l6, far = 113, slice(160, 175)  # where L6 ends; a piece of 30 mm
+    share[far, 0], share[far, 1] = 0, 1
+    chain = build_lattice(_evidence(evidence, share), DECODE, View(neck=False, loin=True)).chain
+    for name in ("L5", "L6"):
+        closes = chain.closes[BY_NAME[name].index - 1]
+        assert closes[97] == DECODE.prior_outside  # where L6 begins
+        assert (np.diff(closes[97:140]) >= 0).all()
+        assert DECODE.prior_outside < closes[l6 - 6] < 0
+        assert closes[l6:140] == pytest.approx(0)
+    others = np.delete(chain.closes, [BY_NAME["L5"].index - 1, BY_NAME["L6"].index - 1], axis=0)
+    assert (others == DECODE.prior_outside).all()
+
+
+def _evidence(evidence, share):
+    """Of other cross-sections."""
+    return replace(evidence, share=share, log_share=np.log(share + 0.02), body_mm2=np.zeros(len(share)))

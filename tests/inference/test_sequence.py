@@ -215,6 +215,25 @@ def test_a_sixth_lumbar_vertebra_that_the_network_calls_the_fifth_gets_a_name_of
     assert sequence.uncertain
 
 
+@pytest.mark.parametrize("cut", [0.1, 0.2, 0.3])
+@pytest.mark.parametrize("first", ["T8", "T12"])
+def test_a_sixth_lumbar_vertebra_that_the_border_cuts_is_named_or_the_answer_flagged(first, cut):
+    spine = spines.tube([*spines.names(first, "L5"), "L6"], cut_bottom=cut)
+    unaware = np.where(spine.truth == BY_NAME["L6"].index, BY_NAME["L5"].index, spine.truth)
+    for sharp in (0.2, 0.3, 0.5):
+        sequence, *_ = decode(spines.posterior(spine, says=unaware, sharp=sharp), settings=SHIPPED)
+        assert sequence.uncertain
+
+
+@pytest.mark.parametrize("first", ["L1", "L2"])
+def test_where_a_sixth_lumbar_vertebra_cannot_be_counted_the_others_keep_the_names_that_the_network_is_sure_of(first):
+    spine = spines.tube([*spines.names(first, "L5"), "L6"], margin_bottom_mm=30)
+    unaware = np.where(spine.truth == BY_NAME["L6"].index, BY_NAME["L5"].index, spine.truth)
+    sequence, _, names = decode(spines.posterior(spine, says=unaware, sharp=0.3), settings=SHIPPED)
+    assert names == tuple(spines.names(first, "L5"))
+    assert sequence.uncertain
+
+
 def test_above_c1_there_is_only_the_skull():
     spine = spines.tube(spines.names("C1", "T3"), margin_top_mm=40)
     added = np.zeros(spine.truth.shape, bool)

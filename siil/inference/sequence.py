@@ -73,7 +73,7 @@ def ordinary(lattice: Lattice, path: Reading, view: View) -> Reading:
 
 def _runs(lattice: Lattice, count: int) -> list[tuple[int, ...]]:
     """All ways to name so many pieces in a row; none for none."""
-    runs = [(label,) for label in range(len(lattice.chain.follows))] if count else []
+    runs: list[tuple[int, ...]] = [(label,) for label in range(len(lattice.chain.follows))] if count else []
     for _ in range(count - 1):
         runs = [(*run, n) for run in runs for n, before in enumerate(lattice.chain.follows) if run[-1] in dict(before)]
     return runs

@@ -31,8 +31,8 @@ SMALLER = {
         (r"size_vox: \[.*?\]", "size_vox: [32, 32, 32]"),
         (r"widths: .*", "widths: [4, 8, 16]"),
         (r"embed_dim: 64", "embed_dim: 16\n  heads: 2"),
-        (r"epochs: 44", "epochs: 2"),
-        (r"epochs: 6", "epochs: 1"),
+        (r"epochs: 18", "epochs: 2"),
+        (r"epochs: 8", "epochs: 1"),
         (r"steps_per_epoch: 500", "steps_per_epoch: 6"),
         (r"checkpoint_every_steps: 100", "checkpoint_every_steps: 2"),
         (r"enabled: true", "enabled: false"),  # these first looks see nothing to look at again

@@ -89,6 +89,6 @@ def _chain(decode: Decode, view: View, share: np.ndarray) -> Chain:
     opens[at["C1"]] = 0.0
     closes = np.full_like(opens, decode.prior_outside)
     left = left_over(share, PITCH_MM[at["L5"] + 1])
-    closes[at["L5"] : at["L6"] + 1] *= np.maximum(2 * left - 1, 0)  # less than half is no vertebra
+    closes[at["L5"] : at["L6"] + 1] *= np.maximum(2 * left - 1, 0)  # 0.3 of a vertebra and less are none
     closes_cut = np.zeros(len(VERTEBRAE))
     return Chain(tuple(follows), opens, closes, opens_cut, closes_cut)

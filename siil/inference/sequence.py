@@ -62,21 +62,15 @@ def ordinary(lattice: Lattice, path: Reading, view: View) -> Reading:
     """
     scale, intervals = path
     allowed = set(unusual(_labels(path))) - set(hidden(_labels(path), view))
+    runs = [(label,) for label in range(len(lattice.chain.follows))]
+    for _ in intervals[1:]:
+        runs = [(*run, n) for run in runs for n, before in enumerate(lattice.chain.follows) if run[-1] in dict(before)]
     readings = [
-        (scale, tuple(replace(piece, label=label) for piece, label in zip(pieces, run, strict=True)))
-        for pieces in (intervals, intervals[:-1])
-        for run in _runs(lattice, len(pieces))
+        (scale, tuple(replace(piece, label=label) for piece, label in zip(intervals, run, strict=True))) for run in runs
     ]
+    readings += [(scale, pieces[:-1]) for _, pieces in readings if len(pieces) > 1]
     seen = [reading for reading in readings if allowed.issuperset(unusual(_labels(reading)))]
     return max(seen, key=lambda reading: parts(lattice, reading[1], scale).total(), default=path)
-
-
-def _runs(lattice: Lattice, count: int) -> list[tuple[int, ...]]:
-    """All ways to name so many pieces in a row; none for none."""
-    runs: list[tuple[int, ...]] = [(label,) for label in range(len(lattice.chain.follows))] if count else []
-    for _ in range(count - 1):
-        runs = [(*run, n) for run in runs for n, before in enumerate(lattice.chain.follows) if run[-1] in dict(before)]
-    return runs
 
 
 def _labels(path: Reading) -> tuple[str, ...]:

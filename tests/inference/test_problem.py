@@ -75,10 +75,11 @@ def test_ending_with_l5_or_l6_costs_what_is_left_of_a_vertebra_below_and_a_blob_
     _, _, evidence = decode_sequence(spines.posterior(spine), spacing_mm=4.0, decode=DECODE)
     share = np.zeros((250, evidence.share.shape[1]))
     share[:, 0] = 1
-    share[: len(evidence.share)] = evidence.share[: len(share)]
+    share[: len(evidence.share)] = evidence.share
     l6, far = 113, slice(160, 175)  # where L6 ends; a piece of 30 mm
     share[far, 0], share[far, 1] = 0, 1
-    chain = build_lattice(_evidence(evidence, share), DECODE, View(neck=False, loin=True)).chain
+    evidence = replace(evidence, share=share, log_share=np.log(share + 0.02), body_mm2=np.zeros(len(share)))
+    chain = build_lattice(evidence, DECODE, View(neck=False, loin=True)).chain
     for name in ("L5", "L6"):
         closes = chain.closes[BY_NAME[name].index - 1]
         assert closes[97] == DECODE.prior_outside  # where L6 begins
@@ -87,8 +88,3 @@ def test_ending_with_l5_or_l6_costs_what_is_left_of_a_vertebra_below_and_a_blob_
         assert closes[l6:140] == pytest.approx(0)
     others = np.delete(chain.closes, [BY_NAME["L5"].index - 1, BY_NAME["L6"].index - 1], axis=0)
     assert (others == DECODE.prior_outside).all()
-
-
-def _evidence(evidence, share):
-    """Of other cross-sections."""
-    return replace(evidence, share=share, log_share=np.log(share + 0.02), body_mm2=np.zeros(len(share)))

@@ -217,7 +217,7 @@ def test_a_sixth_lumbar_vertebra_that_the_network_calls_the_fifth_gets_a_name_of
 
 @pytest.mark.parametrize("cut", [0.1, 0.2, 0.3])
 @pytest.mark.parametrize("first", ["T8", "T12"])
-def test_a_sixth_lumbar_vertebra_that_the_border_cuts_is_named_or_the_answer_flagged(first, cut):
+def test_an_answer_is_flagged_where_the_border_cuts_a_sixth_lumbar_vertebra(first, cut):
     spine = spines.tube([*spines.names(first, "L5"), "L6"], cut_bottom=cut)
     unaware = np.where(spine.truth == BY_NAME["L6"].index, BY_NAME["L5"].index, spine.truth)
     for sharp in (0.2, 0.3, 0.5):
